@@ -1,0 +1,166 @@
+// Package event is what a run says about itself. The rooms that do the work
+// emit events; package report renders them. It is a leaf: it imports nothing
+// of this module.
+package event
+
+import "time"
+
+// Sink receives events. Emit is safe for concurrent use and never blocks for
+// long.
+type Sink interface {
+	Emit(Event)
+}
+
+// Event is one of the types of this package. Their JSON form, with the name
+// from Type in the field "event", is what --json prints.
+type Event interface {
+	// Type is the event's name in JSON: lower case, words joined by _.
+	Type() string
+}
+
+// Discard is a Sink that forgets all events.
+var Discard Sink = discard{}
+
+type discard struct{}
+
+func (discard) Emit(Event) {}
+
+// Phase is a step of a run.
+type Phase string
+
+// The phases of a run, in order.
+const (
+	Install Phase = "install"
+	Build   Phase = "build"
+	Scan    Phase = "scan"
+	Plan    Phase = "plan"
+	Upload  Phase = "upload"
+	Commit  Phase = "commit"
+	Delete  Phase = "delete"
+	Purge   Phase = "purge"
+)
+
+// PhaseStarted opens a phase.
+type PhaseStarted struct {
+	Phase Phase `json:"phase"`
+	// Detail is what is done, for example the build command. May be empty.
+	Detail string `json:"detail,omitempty"`
+}
+
+// PhaseDone closes a phase that succeeded.
+type PhaseDone struct {
+	Phase   Phase         `json:"phase"`
+	Elapsed time.Duration `json:"elapsed_ns"`
+	// Detail is the phase's result in words, for example "240 files, 12 MB".
+	Detail string `json:"detail,omitempty"`
+}
+
+// Output is a line that the install or build command printed, without its
+// newline.
+type Output struct {
+	Phase Phase  `json:"phase"`
+	Line  string `json:"line"`
+}
+
+// Progress says how far a phase is. Totals may grow while a phase runs.
+type Progress struct {
+	Phase      Phase `json:"phase"`
+	Done       int   `json:"done"`
+	Total      int   `json:"total"`
+	Bytes      int64 `json:"bytes"`
+	TotalBytes int64 `json:"total_bytes"`
+}
+
+// Severity orders messages.
+type Severity string
+
+// The severities.
+const (
+	Debug   Severity = "debug"
+	Notice  Severity = "notice"
+	Warning Severity = "warning"
+	Error   Severity = "error"
+)
+
+// Message is something that a person should read. An error that ends the run
+// is the last message.
+type Message struct {
+	Severity Severity `json:"severity"`
+	Text     string   `json:"text"`
+	// Hint is what to do about it, as a sentence. May be empty.
+	Hint string `json:"hint,omitempty"`
+	// File, Line and Column are the place in a file of the user's; Line and
+	// Column count from 1, and 0 is unknown.
+	File   string `json:"file,omitempty"`
+	Line   int    `json:"line,omitempty"`
+	Column int    `json:"column,omitempty"`
+}
+
+// Change is one difference between the live site and the desired one.
+type Change struct {
+	Op      string `json:"op"` // create, update, headers, delete
+	Path    string `json:"path"`
+	Size    int64  `json:"size"`               // bytes, as desired; of a deletion, as it was
+	OldSize int64  `json:"old_size,omitempty"` // bytes, as live, where it was live
+	Stage   string `json:"stage"`
+	Reason  string `json:"reason"`
+}
+
+// Planned is the plan, before anything is written.
+type Planned struct {
+	Target      string   `json:"target"`         // where, for example "s3://www/blog/"
+	Live        string   `json:"live,omitempty"` // the live release's id; empty before the first
+	Changes     []Change `json:"changes"`
+	Created     int      `json:"created"`
+	Updated     int      `json:"updated"`
+	Headers     int      `json:"headers"` // same bytes, other headers
+	Deleted     int      `json:"deleted"`
+	Kept        int      `json:"kept"`
+	UploadBytes int64    `json:"upload_bytes"`
+	TotalBytes  int64    `json:"total_bytes"` // of the whole desired site
+	PurgeURLs   int      `json:"purge_urls"`
+}
+
+// Finished is the receipt of a run.
+type Finished struct {
+	// Release is the release that is live now, Parent the one before it.
+	Release string `json:"release,omitempty"`
+	Parent  string `json:"parent,omitempty"`
+	Target  string `json:"target"`
+	URL     string `json:"url,omitempty"` // siteUrl, where it is set
+	Changed bool   `json:"changed"`       // a new release was committed
+	Created int    `json:"created"`
+	Updated int    `json:"updated"`
+	Headers int    `json:"headers"`
+	Deleted int    `json:"deleted"`
+	Kept    int    `json:"kept"`
+	// Requests counts storage requests by kind.
+	Requests      map[string]int64 `json:"requests"`
+	BytesUploaded int64            `json:"bytes_uploaded"`
+	PurgedURLs    int              `json:"purged_urls"`
+	PurgeRequests int              `json:"purge_requests"`
+	// Owed names what the next run still has to do. Empty: nothing.
+	Owed    []string      `json:"owed,omitempty"`
+	Elapsed time.Duration `json:"elapsed_ns"`
+}
+
+// Type returns the event's name in JSON.
+func (PhaseStarted) Type() string { return "phase_started" }
+
+// Type returns the event's name in JSON.
+func (PhaseDone) Type() string { return "phase_done" }
+
+// Type returns the event's name in JSON.
+func (Output) Type() string { return "output" }
+
+// Type returns the event's name in JSON.
+func (Progress) Type() string { return "progress" }
+
+// Type returns the event's name in JSON.
+func (Message) Type() string { return "message" }
+
+// Type returns the event's name in JSON.
+func (Planned) Type() string { return "planned" }
+
+// Type returns the event's name in JSON.
+func (Finished) Type() string { return "finished" }
