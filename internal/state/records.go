@@ -1,0 +1,245 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/pandastack-io/pandastack/internal/storage"
+)
+
+// EncodeHead returns the head as it is stored.
+func EncodeHead(h Head) ([]byte, error) {
+	h.Format = Format
+	return encode(h, 0, func(int) any { return nil })
+}
+
+// DecodeHead reads the head of the given site. It refuses fields that it does
+// not know, because rewriting the head would drop them.
+func DecodeHead(r io.Reader, site Site) (*Head, error) {
+	rd, err := newReader("head", r)
+	if err != nil {
+		return nil, err
+	}
+	defer rd.close()
+	var h Head
+	if err := rd.first(&h, true); err != nil {
+		return nil, err
+	}
+	if err := rd.end(); err != nil {
+		return nil, err
+	}
+	if err := checkSite("head", h.Site, site); err != nil {
+		return nil, err
+	}
+	ids := append([]string{}, h.Doubt...)
+	for _, d := range h.Owed {
+		ids = append(ids, d.Intent)
+	}
+	if h.Live != "" {
+		ids = append(ids, h.Live)
+	}
+	if h.Busy != nil {
+		ids = append(ids, h.Busy.Target)
+	}
+	if i := slices.IndexFunc(ids, func(id string) bool { return !ValidID(id) }); i >= 0 {
+		return nil, rd.corrupt(fmt.Errorf("%q is not the id of a release", ids[i]))
+	}
+	return &h, nil
+}
+
+// releaseLine is the first line of a release record.
+type releaseLine struct {
+	Release
+	HeaderSets []storage.Headers `json:"headerSets"`
+	Count      int               `json:"objects"`
+}
+
+// objectLine is one object of a release record.
+type objectLine struct {
+	Path    string         `json:"path"`
+	Size    int64          `json:"size"`
+	SHA256  storage.Digest `json:"sha256"`
+	Headers int            `json:"headers"` // index into headerSets
+	ETag    string         `json:"etag,omitempty"`
+}
+
+// EncodeRelease returns the record as it is stored. Header sets, of which a
+// site has few, are written once and referred to by number.
+func EncodeRelease(r *Release) ([]byte, error) {
+	line := releaseLine{Release: *r, Count: len(r.Objects), HeaderSets: []storage.Headers{}}
+	line.Format = Format
+	sets := map[string]int{}
+	index := make([]int, len(r.Objects))
+	for i, o := range r.Objects {
+		key := headerKey(o.Headers)
+		n, ok := sets[key]
+		if !ok {
+			n = len(line.HeaderSets)
+			sets[key] = n
+			line.HeaderSets = append(line.HeaderSets, o.Headers)
+		}
+		index[i] = n
+	}
+	return encode(line, len(r.Objects), func(i int) objectLine {
+		o := &r.Objects[i]
+		return objectLine{Path: o.Path, Size: o.Size, SHA256: o.SHA256, Headers: index[i], ETag: o.ETag}
+	})
+}
+
+// headerKey returns a string that is equal for equal headers only.
+func headerKey(h storage.Headers) string {
+	names := make([]string, 0, len(h))
+	for n := range h {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	var b strings.Builder
+	for _, n := range names {
+		b.WriteString(n + "\n" + h[n] + "\n") // neither can hold a newline
+	}
+	return b.String()
+}
+
+// DecodeRelease reads the record of a release of the given site. Objects with
+// equal headers share one map: callers clone before they change it.
+func DecodeRelease(r io.Reader, site Site) (*Release, error) {
+	rd, err := newReader("release", r)
+	if err != nil {
+		return nil, err
+	}
+	defer rd.close()
+	var line releaseLine
+	if err := rd.first(&line, false); err != nil {
+		return nil, err
+	}
+	rel := &line.Release
+	if err := checkSite("release", rel.Site, site); err != nil {
+		return nil, err
+	}
+	if !ValidID(rel.ID) {
+		return nil, rd.corrupt(fmt.Errorf("%q is not the id of a release", rel.ID))
+	}
+	for range line.Count {
+		o, err := rd.object(line.HeaderSets, rel.Objects)
+		if err != nil {
+			return nil, err
+		}
+		rel.Objects = append(rel.Objects, o)
+	}
+	if err := rd.end(); err != nil {
+		return nil, err
+	}
+	return rel, nil
+}
+
+// object reads one object, which must sort after those before it.
+func (r *reader) object(sets []storage.Headers, before []Object) (Object, error) {
+	var l objectLine
+	if err := r.next(&l, false); err == io.EOF {
+		return Object{}, r.corrupt(io.ErrUnexpectedEOF)
+	} else if err != nil {
+		return Object{}, err
+	}
+	if l.Headers < 0 || l.Headers >= len(sets) {
+		return Object{}, r.corrupt(fmt.Errorf("%q refers to header set %d of %d", l.Path, l.Headers, len(sets)))
+	}
+	if err := CheckPath(l.Path); err != nil {
+		return Object{}, r.corrupt(err)
+	}
+	if n := len(before); n > 0 && before[n-1].Path >= l.Path {
+		return Object{}, r.corrupt(fmt.Errorf("%q is out of order", l.Path))
+	}
+	return Object{Path: l.Path, Size: l.Size, SHA256: l.SHA256, Headers: sets[l.Headers], ETag: l.ETag}, nil
+}
+
+// intentLine is the first line of an intent.
+type intentLine struct {
+	Intent
+	Count int `json:"touches"`
+}
+
+// EncodeIntent returns the intent as it is stored.
+func EncodeIntent(in *Intent) ([]byte, error) {
+	line := intentLine{Intent: *in, Count: len(in.Touches)}
+	line.Format = Format
+	return encode(line, len(in.Touches), func(i int) Touch { return in.Touches[i] })
+}
+
+// DecodeIntent reads an intent of the given site.
+func DecodeIntent(r io.Reader, site Site) (*Intent, error) {
+	rd, err := newReader("intent", r)
+	if err != nil {
+		return nil, err
+	}
+	defer rd.close()
+	var line intentLine
+	if err := rd.first(&line, false); err != nil {
+		return nil, err
+	}
+	in := &line.Intent
+	if err := checkSite("intent", in.Site, site); err != nil {
+		return nil, err
+	}
+	for range line.Count {
+		t, err := rd.touch()
+		if err != nil {
+			return nil, err
+		}
+		in.Touches = append(in.Touches, t)
+	}
+	if err := rd.end(); err != nil {
+		return nil, err
+	}
+	return in, nil
+}
+
+func (r *reader) touch() (Touch, error) {
+	var t Touch
+	if err := r.next(&t, false); err == io.EOF {
+		return t, r.corrupt(io.ErrUnexpectedEOF)
+	} else if err != nil {
+		return t, err
+	}
+	if err := CheckPath(t.Path); err != nil {
+		return t, r.corrupt(err)
+	}
+	if t.Delete && t.SHA256 == nil {
+		return t, r.corrupt(fmt.Errorf("%q is deleted without a digest", t.Path))
+	}
+	return t, nil
+}
+
+// CheckPath returns an error where a path cannot belong to a site: a record
+// that was tampered with must not lead writes out of it or into its state.
+func CheckPath(path string) error {
+	if path == "" || !utf8.ValidString(path) {
+		return fmt.Errorf("%q is not a path", path)
+	}
+	for seg := range strings.SplitSeq(path, "/") {
+		switch seg {
+		case "", ".", "..":
+			return fmt.Errorf("%q is not a clean relative path", path)
+		case Dir:
+			return fmt.Errorf("%q lies in the state", path)
+		}
+	}
+	return nil
+}
+
+// errUnsorted reports objects that a caller did not sort.
+var errUnsorted = errors.New("objects are not sorted by path, each path once")
+
+// CheckSorted returns an error unless objects are sorted by path in byte
+// order and each path is there once.
+func CheckSorted(objects []Object) error {
+	for i := 1; i < len(objects); i++ {
+		if objects[i-1].Path >= objects[i].Path {
+			return fmt.Errorf("%w: %q before %q", errUnsorted, objects[i-1].Path, objects[i].Path)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,205 @@
+// Package state is what the bucket remembers about a site: the head, the
+// release records and the intents, and their encodings. It does no I/O.
+//
+// docs/format.md describes every object for readers and other tools.
+package state
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pandastack-io/pandastack/internal/storage"
+)
+
+// Format is the version of the state that this package writes. A record with
+// a higher one is refused, never rewritten.
+const Format = 1
+
+// Dir is the path segment that holds the state of a site. The output of a
+// build may not contain it.
+const Dir = ".pandastack"
+
+// HeadKey is the key of the head, relative to the state's prefix.
+const HeadKey = "head"
+
+// ReleaseKey returns the key of a release record, relative to the state's
+// prefix.
+func ReleaseKey(id string) string { return "releases/" + id }
+
+// IntentKey returns the key of an intent, relative to the state's prefix.
+func IntentKey(id string) string { return "intents/" + id }
+
+// Site names the place that state belongs to. State that names another one is
+// refused: it was copied, or two sites share a state prefix.
+type Site struct {
+	Bucket string `json:"bucket"` // empty for a local directory
+	Prefix string `json:"prefix"` // empty or ending in a slash
+}
+
+// String returns the site as bucket/prefix.
+func (s Site) String() string { return s.Bucket + "/" + s.Prefix }
+
+// Head is the one mutable object: which release is live, who deploys now, what
+// is in doubt and what is owed. It changes by conditional PUT only and is
+// never deleted.
+type Head struct {
+	Format int    `json:"format"`
+	Site   Site   `json:"site"`
+	Live   string `json:"live,omitempty"` // id of the live release; empty before the first
+	Busy   *Busy  `json:"busy,omitempty"` // nil: idle
+	// Doubt holds the ids of intents whose keys may be in any state, because
+	// the deploy that wrote them did not finish.
+	Doubt []string `json:"doubt,omitempty"`
+	// Owed is what committed releases still have to do, oldest first.
+	Owed []Debt `json:"owed,omitempty"`
+}
+
+// Busy says who deploys now.
+type Busy struct {
+	Owner  Owner  `json:"owner"`
+	Nonce  string `json:"nonce"`  // unique to one attempt to deploy
+	Base   string `json:"base"`   // the release that was live when it began
+	Target string `json:"target"` // id of the release and intent that it writes
+	// Expires is when others may take over, by the server's clock.
+	Expires time.Time `json:"expires"`
+}
+
+// Owner is who runs a deploy, for people to read.
+type Owner struct {
+	Repository string `json:"repository,omitempty"`
+	RunURL     string `json:"runUrl,omitempty"`
+	Actor      string `json:"actor,omitempty"`
+	Host       string `json:"host,omitempty"`
+}
+
+// String names the owner by the most telling thing known.
+func (o Owner) String() string {
+	where := o.RunURL
+	if where == "" {
+		where = o.Host
+	}
+	switch {
+	case o.Actor != "" && where != "":
+		return o.Actor + " (" + where + ")"
+	case o.Actor != "" || where != "":
+		return o.Actor + where
+	default:
+		return "an unknown owner"
+	}
+}
+
+// Debt is what a committed release still has to do for the keys of an intent.
+type Debt struct {
+	Intent string `json:"intent"` // id of the intent that lists the keys
+	// Delete: the intent's deletions are not all done.
+	Delete bool `json:"delete,omitempty"`
+	// Purge holds the names of the CDNs that have not acknowledged.
+	Purge []string `json:"purge,omitempty"`
+}
+
+// Settled reports whether nothing is left to do.
+func (d Debt) Settled() bool { return !d.Delete && len(d.Purge) == 0 }
+
+// Object is one file of a release, as it is stored.
+type Object struct {
+	Path    string          // relative to the site's prefix
+	Size    int64           // bytes
+	SHA256  storage.Digest  // of the stored bytes
+	Headers storage.Headers // as stored
+	ETag    string          // as the provider answered; a guard, not an identity
+}
+
+// Release is the immutable record of one release. A record that no head ever
+// named is no release.
+type Release struct {
+	Format  int       `json:"format"`
+	ID      string    `json:"id"`
+	Parent  string    `json:"parent,omitempty"`
+	Site    Site      `json:"site"`
+	Created time.Time `json:"created"` // by the server's clock where it tells, else ours
+	Source  Source    `json:"source"`
+	Tool    string    `json:"tool"` // name and version of what wrote it
+	// Objects are sorted by Path in byte order, each path once.
+	Objects []Object `json:"-"`
+}
+
+// Source is where a release came from, as far as it is known.
+type Source struct {
+	Repository string `json:"repository,omitempty"`
+	Commit     string `json:"commit,omitempty"` // full hash
+	Dirty      bool   `json:"dirty,omitempty"`  // the work tree had uncommitted changes
+	Ref        string `json:"ref,omitempty"`    // branch or tag
+	RunID      string `json:"runId,omitempty"`
+	RunAttempt int    `json:"runAttempt,omitempty"`
+	RunURL     string `json:"runUrl,omitempty"`
+	Actor      string `json:"actor,omitempty"`
+}
+
+// Intent lists the keys that a deploy may touch. It is written before the
+// first of them is touched and removed when the deploy owes nothing.
+type Intent struct {
+	Format  int     `json:"format"`
+	ID      string  `json:"id"`
+	Base    string  `json:"base,omitempty"` // the release that it starts from
+	Site    Site    `json:"site"`
+	Touches []Touch `json:"-"` // sorted by Path
+}
+
+// Touch is one key of an intent. An object that has neither this digest nor
+// the one that the base release records is not ours.
+type Touch struct {
+	Path   string `json:"path"`
+	Delete bool   `json:"delete,omitempty"`
+	// SHA256 is the digest of what is written, or of what is deleted. Nil:
+	// the key is left as it is and only purged.
+	SHA256 *storage.Digest `json:"sha256,omitempty"`
+}
+
+// checkSite returns an error where a record belongs to another site.
+func checkSite(kind string, got, want Site) error {
+	if got == want {
+		return nil
+	}
+	return &ForeignError{Kind: kind, Got: got, Want: want}
+}
+
+// ForeignError reports state that belongs to another site.
+type ForeignError struct {
+	Kind      string // head, release or intent
+	Got, Want Site
+}
+
+// Error says which site the state belongs to.
+func (e *ForeignError) Error() string {
+	return fmt.Sprintf("the %s belongs to the site %q, not to %q", e.Kind, e.Got, e.Want)
+}
+
+// NewerError reports state that a newer version of the tool wrote.
+type NewerError struct {
+	Kind   string // head, release or intent
+	Format int
+}
+
+// Error says which format was found and which is known.
+func (e *NewerError) Error() string {
+	return fmt.Sprintf("the %s has format %d, and this version knows formats up to %d", e.Kind, e.Format, Format)
+}
+
+// CorruptError reports state that cannot be read.
+type CorruptError struct {
+	Kind string // head, release or intent
+	Err  error
+}
+
+// Error says what is corrupt and how.
+func (e *CorruptError) Error() string { return fmt.Sprintf("the %s is corrupt: %v", e.Kind, e.Err) }
+
+// Unwrap returns the cause.
+func (e *CorruptError) Unwrap() error { return e.Err }
+
+// ValidID reports whether id can be the id of a release: it becomes part of a
+// key.
+func ValidID(id string) bool {
+	return id != "" && len(id) <= 64 && strings.Trim(id, "0123456789abcdefghijklmnopqrstuvwxyz") == ""
+}
