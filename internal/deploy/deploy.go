@@ -1,0 +1,175 @@
+// Package deploy is the release protocol: the only code that orders writes to
+// a site and its state. docs/architecture.md draws it.
+package deploy
+
+import (
+	"context"
+	"net/url"
+	"time"
+
+	"github.com/pandastack-io/pandastack/internal/cdn"
+	"github.com/pandastack-io/pandastack/internal/event"
+	"github.com/pandastack-io/pandastack/internal/plan"
+	"github.com/pandastack-io/pandastack/internal/site"
+	"github.com/pandastack-io/pandastack/internal/state"
+	"github.com/pandastack-io/pandastack/internal/storage"
+)
+
+// Options says what is deployed where, and by whom.
+type Options struct {
+	Site   state.Site
+	Target string        // the site for people, for example "s3://www/blog/"
+	Live   storage.Store // below the site's prefix
+	State  storage.Store // below the state's prefix
+	// MixedPaths says that Live holds an object `a` beside `a/b`.
+	MixedPaths bool
+	// Usage returns what all stores together have used so far.
+	Usage func() storage.Usage
+
+	BaseURL *url.URL // siteUrl; nil: no URL is purged
+	Purgers []cdn.Purger
+
+	Owner  state.Owner
+	Source state.Source
+	Tool   string // name and version, for the record
+
+	Workers int // objects written at once; 0: DefaultWorkers
+	Sink    event.Sink
+	Now     func() time.Time // nil: time.Now
+}
+
+// DefaultWorkers is how many objects are written at once unless told
+// otherwise.
+const DefaultWorkers = 32
+
+// Desired is one object that the site shall have, and the file with its bytes.
+type Desired struct {
+	state.Object
+	File string // absolute name
+}
+
+// FromFiles returns the desired objects for the files of an output.
+func FromFiles(files []site.File) []Desired {
+	out := make([]Desired, len(files))
+	for i, f := range files {
+		out[i] = Desired{File: f.Source, Object: state.Object{Path: f.Path, Size: f.Size, SHA256: f.SHA256, Headers: f.Headers}}
+	}
+	return out
+}
+
+// Run is one deploy of one site.
+type Run struct {
+	Options
+	start   time.Time
+	fetched chan struct{} // closed when view and viewErr are set
+	view    *view
+	viewErr error
+}
+
+// Open begins a run: it reads the head and the live release in the background,
+// while the caller builds and scans.
+func Open(ctx context.Context, o Options) *Run {
+	if o.Workers <= 0 {
+		o.Workers = DefaultWorkers
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Sink == nil {
+		o.Sink = event.Discard
+	}
+	r := &Run{Options: o, start: o.Now(), fetched: make(chan struct{})}
+	go func() {
+		defer close(r.fetched)
+		r.view, r.viewErr = r.read(ctx)
+	}()
+	return r
+}
+
+// live waits for what Open reads.
+func (r *Run) live(ctx context.Context) (*view, error) {
+	select {
+	case <-r.fetched:
+		return r.view, r.viewErr
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// Preview returns what Deploy would do, and writes nothing.
+func (r *Run) Preview(ctx context.Context, desired []Desired) (event.Planned, error) {
+	v, err := r.live(ctx)
+	if err != nil {
+		return event.Planned{}, err
+	}
+	if v.busy() {
+		r.warn("another deploy is running: "+v.head.Busy.Owner.String(), "The plan compares with the release that was live before it.")
+	}
+	if err := r.resolve(ctx, v, desired); err != nil {
+		return event.Planned{}, err
+	}
+	p, err := r.diff(v, desired)
+	if err != nil {
+		return event.Planned{}, err
+	}
+	return r.planned(v, p), nil
+}
+
+// diff compares the desired objects with what is live.
+func (r *Run) diff(v *view, desired []Desired) (*plan.Plan, error) {
+	objects := make([]state.Object, len(desired))
+	for i := range desired {
+		objects[i] = desired[i].Object
+	}
+	return plan.Diff(plan.Input{Desired: objects, Live: v.objects, MixedPaths: r.MixedPaths})
+}
+
+// maxAttempts bounds how often a deploy plans again because another one
+// finished between its plan and its lock.
+const maxAttempts = 5
+
+// Deploy makes the live site equal to the desired objects. The receipt is
+// valid also with the error ErrOwed: the release is live, and the next run
+// does what is left. Other errors are *LockedError, *ForeignError,
+// *PartialError, *plan.CollisionError, and what storage and state return.
+func (r *Run) Deploy(ctx context.Context, desired []Desired) (event.Finished, error) {
+	v, err := r.live(ctx)
+	for attempt := 0; ; attempt++ {
+		if err != nil {
+			return event.Finished{}, err
+		}
+		if v.busy() {
+			return event.Finished{}, &LockedError{Busy: *v.head.Busy}
+		}
+		if err := r.resolve(ctx, v, desired); err != nil {
+			return event.Finished{}, err
+		}
+		p, err := r.diff(v, desired)
+		if err != nil {
+			return event.Finished{}, err
+		}
+		r.Sink.Emit(r.planned(v, p))
+		if len(p.Changes) == 0 && v.settled() {
+			return r.finished(v.head.Live, "", p), nil
+		}
+		tx, err := r.acquire(ctx, v)
+		if err == nil {
+			return r.apply(ctx, tx, p, desired)
+		}
+		if !isMoved(err) || attempt == maxAttempts {
+			return event.Finished{}, err
+		}
+		v, err = r.read(ctx)
+		if err != nil {
+			return event.Finished{}, err
+		}
+	}
+}
+
+func (r *Run) warn(text, hint string) {
+	r.Sink.Emit(event.Message{Severity: event.Warning, Text: text, Hint: hint})
+}
+
+func (r *Run) note(text string) {
+	r.Sink.Emit(event.Message{Severity: event.Notice, Text: text})
+}

@@ -1,0 +1,737 @@
+package deploy
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/pandastack-io/pandastack/internal/cdn"
+	"github.com/pandastack-io/pandastack/internal/event"
+	"github.com/pandastack-io/pandastack/internal/state"
+	"github.com/pandastack-io/pandastack/internal/storage"
+	"github.com/pandastack-io/pandastack/providers/local"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// spy is a store that notes what is asked of it, and can fail.
+type spy struct {
+	storage.Store
+	mu   sync.Mutex
+	log  []string
+	skew time.Duration                            // of the server's clock
+	hook func(op string, done func() error) error // nil: done()
+}
+
+func (s *spy) do(op string, f func() error) error {
+	s.mu.Lock()
+	s.log = append(s.log, op)
+	hook := s.hook
+	s.mu.Unlock()
+	if hook == nil {
+		return f()
+	}
+	return hook(op, f)
+}
+
+func (s *spy) Get(ctx context.Context, key string) (o *storage.Object, err error) {
+	err = s.do("GET "+key, func() (err error) {
+		o, err = s.Store.Get(ctx, key)
+		if err == nil {
+			o.Date = time.Now().Add(s.skew)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+func (s *spy) Put(ctx context.Context, key string, src storage.Source, h storage.Headers, c storage.Condition) (info storage.Info, err error) {
+	err = s.do("PUT "+key, func() (err error) {
+		info, err = s.Store.Put(ctx, key, src, h, c)
+		return err
+	})
+	return info, err
+}
+
+func (s *spy) Copy(ctx context.Context, from storage.CopySource, key string, h storage.Headers) (info storage.Info, err error) {
+	err = s.do("COPY "+key, func() (err error) {
+		info, err = s.Store.(storage.Copier).Copy(ctx, from, key, h)
+		return err
+	})
+	return info, err
+}
+
+func (s *spy) Delete(ctx context.Context, keys ...string) error {
+	return s.do("DELETE "+strings.Join(keys, " "), func() error { return s.Store.Delete(ctx, keys...) })
+}
+
+// requests returns what was asked since the last call, ids replaced.
+func (s *spy) requests() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := s.log
+	s.log = nil
+	for i, op := range out {
+		for _, kind := range []string{"releases/", "intents/"} {
+			if before, _, ok := strings.Cut(op, kind); ok {
+				out[i] = before + kind + "ID"
+			}
+		}
+	}
+	return out
+}
+
+// edge is a CDN.
+type edge struct {
+	name string
+	mu   sync.Mutex
+	urls []string
+	err  error
+}
+
+func (e *edge) Name() string { return e.name }
+
+func (e *edge) Purge(_ context.Context, set cdn.ChangeSet) (cdn.Result, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.err != nil {
+		return cdn.Result{}, e.err
+	}
+	e.urls = append(e.urls, set.URLs...)
+	return cdn.Result{URLs: len(set.URLs), Requests: 1}, nil
+}
+
+func (e *edge) purged() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := e.urls
+	e.urls = nil
+	return out
+}
+
+// world is a bucket with one site in it.
+type world struct {
+	t      *testing.T
+	bucket *local.Store
+	spy    *spy
+	edge   *edge
+	site   state.Site
+	src    string
+	strays int // intents that may be left behind
+}
+
+func newWorld(t *testing.T) *world {
+	bucket, err := local.New(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &world{t: t, bucket: bucket, spy: &spy{Store: bucket}, edge: &edge{name: "edge"}, site: state.Site{Prefix: "blog/"}, src: t.TempDir()}
+}
+
+// quiet makes a world whose site has no CDN.
+func (w *world) quiet() *world { w.edge = nil; return w }
+
+func (w *world) options() Options {
+	base, err := url.Parse("https://example.com/")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	o := Options{
+		Site: w.site, Target: "bucket/blog/", Live: storage.Prefixed(w.spy, w.site.Prefix), State: storage.Prefixed(w.spy, w.site.Prefix+".pandastack/"),
+		Owner: state.Owner{Actor: "ada"}, Tool: "test", BaseURL: base, Workers: 4,
+	}
+	if w.edge != nil {
+		o.Purgers = []cdn.Purger{w.edge}
+	}
+	return o
+}
+
+// tree is an output: content by path. A value "text|header" also sets
+// Cache-Control.
+type tree map[string]string
+
+func (w *world) desired(files tree) []Desired {
+	var out []Desired
+	for _, path := range slices.Sorted(maps.Keys(files)) {
+		content, cache, _ := strings.Cut(files[path], "|")
+		name := filepath.Join(w.src, fmt.Sprintf("%x", sha256.Sum256([]byte(content))))
+		if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
+			w.t.Fatal(err)
+		}
+		h := storage.Headers{storage.ContentType: "text/css; charset=utf-8", storage.CacheControl: "max-age=" + cache}
+		if strings.HasSuffix(path, ".html") {
+			h[storage.ContentType] = "text/html; charset=utf-8"
+		}
+		out = append(out, Desired{File: name, Object: state.Object{Path: path, Size: int64(len(content)), SHA256: sha256.Sum256([]byte(content)), Headers: h}})
+	}
+	return out
+}
+
+func (w *world) deploy(files tree) (event.Finished, error) {
+	w.t.Helper()
+	return Open(w.t.Context(), w.options()).Deploy(w.t.Context(), w.desired(files))
+}
+
+// must deploys and fails the test on any error.
+func (w *world) must(files tree) event.Finished {
+	w.t.Helper()
+	fin, err := w.deploy(files)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return fin
+}
+
+// check compares the bucket, state apart, with what it shall hold, and the
+// state with what a finished deploy leaves.
+func (w *world) check(want tree, foreign ...string) {
+	w.t.Helper()
+	got := tree{}
+	intents := 0
+	for info, err := range w.bucket.List(context.Background(), "") {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if strings.Contains(info.Key, "/.pandastack/") {
+			if strings.Contains(info.Key, "/intents/") {
+				intents++
+			}
+			continue
+		}
+		if slices.Contains(foreign, info.Key) {
+			continue
+		}
+		o, err := w.bucket.Get(context.Background(), info.Key)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		b, err := io.ReadAll(o.Body)
+		if err := errors.Join(err, o.Body.Close()); err != nil {
+			w.t.Fatal(err)
+		}
+		value := string(b)
+		if cache := strings.TrimPrefix(o.Headers[storage.CacheControl], "max-age="); cache != "" {
+			value += "|" + cache
+		}
+		got[strings.TrimPrefix(info.Key, "blog/")] = value
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		w.t.Errorf("the bucket differs (-want +got):\n%s", diff)
+	}
+	head := w.head()
+	if head.Busy != nil || head.Doubt != nil || head.Owed != nil || intents > w.strays {
+		w.t.Errorf("not at rest: %+v, %d intents", head, intents)
+	}
+}
+
+func (w *world) head() *state.Head {
+	w.t.Helper()
+	o, err := w.bucket.Get(context.Background(), "blog/.pandastack/head")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer o.Body.Close()
+	h, err := state.DecodeHead(o.Body, w.site)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return h
+}
+
+func (w *world) put(key, content string) {
+	w.t.Helper()
+	if _, err := w.bucket.Put(context.Background(), key, storage.Bytes([]byte(content)), nil, storage.Condition{}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) wantRequests(want ...string) {
+	w.t.Helper()
+	if diff := cmp.Diff(want, w.spy.requests()); diff != "" {
+		w.t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+var v1 = tree{"a.css": "a", "b.css": "b", "index.html": "home", "sitemap.xml": "map", "docs/index.html": "docs"}
+
+func TestFirstDeployInOrder(t *testing.T) {
+	w := newWorld(t)
+	w.put("blog-old/index.html", "theirs")
+	opts := w.options()
+	opts.Workers = 1 // one after another within a stage, too
+	fin, err := Open(t.Context(), opts).Deploy(t.Context(), w.desired(v1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.check(v1, "blog-old/index.html")
+	w.wantRequests(
+		"GET blog/.pandastack/head", "PUT blog/.pandastack/head", "PUT blog/.pandastack/intents/ID",
+		"PUT blog/a.css", "PUT blog/b.css", "PUT blog/docs/index.html", "PUT blog/index.html", "PUT blog/sitemap.xml",
+		"PUT blog/.pandastack/releases/ID", "PUT blog/.pandastack/head", // the commit
+		"PUT blog/.pandastack/head", "DELETE blog/.pandastack/intents/ID", // after the purge
+	)
+	if !fin.Changed || fin.Created != 5 || fin.Release == "" || fin.Release != w.head().Live || fin.BytesUploaded != 13 {
+		t.Errorf("%+v", fin)
+	}
+	if want := []string{"https://example.com/", "https://example.com/a.css", "https://example.com/b.css", "https://example.com/docs",
+		"https://example.com/docs/", "https://example.com/docs/index.html", "https://example.com/index.html", "https://example.com/sitemap.xml"}; !slices.Equal(want, w.edge.purged()) {
+		t.Error("purged other URLs")
+	}
+}
+
+func TestNoopIsTwoReads(t *testing.T) {
+	w := newWorld(t)
+	first := w.must(v1)
+	w.spy.requests()
+	fin := w.must(v1)
+	w.wantRequests("GET blog/.pandastack/head", "GET blog/.pandastack/releases/ID")
+	if fin.Changed || fin.Release != first.Release || fin.Kept != 5 {
+		t.Errorf("%+v", fin)
+	}
+}
+
+// TestCostOfOneEdit holds the constant that the documentation names: an edit
+// of one page writes that page, and five objects of the state.
+func TestCostOfOneEdit(t *testing.T) {
+	w := newWorld(t).quiet()
+	w.must(v1)
+	w.spy.requests()
+	v2 := maps.Clone(v1)
+	v2["index.html"] = "home 2"
+	w.must(v2)
+	w.check(v2)
+	w.wantRequests(
+		"GET blog/.pandastack/head", "GET blog/.pandastack/releases/ID",
+		"PUT blog/.pandastack/head", "PUT blog/.pandastack/intents/ID", "PUT blog/index.html",
+		"PUT blog/.pandastack/releases/ID", "PUT blog/.pandastack/head", "DELETE blog/.pandastack/intents/ID",
+	)
+}
+
+func TestDeleteAfterCommit(t *testing.T) {
+	w := newWorld(t)
+	w.put("blog/theirs.txt", "foreign")
+	w.must(v1)
+	w.spy.requests()
+	w.edge.purged()
+	v2 := maps.Clone(v1)
+	delete(v2, "docs/index.html")
+	fin := w.must(v2)
+	w.check(v2, "blog/theirs.txt")
+	log := w.spy.requests()
+	if commit, gone := slices.Index(log, "PUT blog/.pandastack/releases/ID")+1, slices.Index(log, "DELETE blog/docs/index.html"); log[commit] != "PUT blog/.pandastack/head" || gone != commit+1 {
+		t.Errorf("%q", log)
+	}
+	if want := []string{"https://example.com/docs", "https://example.com/docs/", "https://example.com/docs/index.html"}; !slices.Equal(want, w.edge.purged()) {
+		t.Error("purged other URLs")
+	}
+	if fin.Deleted != 1 || fin.PurgedURLs != 3 {
+		t.Errorf("%+v", fin)
+	}
+}
+
+func TestHeadersAloneAreCopied(t *testing.T) {
+	w := newWorld(t).quiet()
+	w.must(v1)
+	w.spy.requests()
+	v2 := maps.Clone(v1)
+	v2["a.css"] += "|60"
+	fin := w.must(v2)
+	w.check(v2)
+	log := w.spy.requests()
+	if !slices.Contains(log, "COPY blog/a.css") || slices.Contains(log, "PUT blog/a.css") || fin.Headers != 1 || fin.BytesUploaded != 0 {
+		t.Errorf("%q %+v", log, fin)
+	}
+}
+
+func TestLocked(t *testing.T) {
+	w := newWorld(t)
+	w.must(v1)
+	stop := errors.New("stopped")
+	busy := 0
+	w.spy.hook = func(op string, done func() error) error {
+		if busy > 0 {
+			return stop
+		}
+		if op == "PUT blog/.pandastack/head" {
+			busy++
+		}
+		return done()
+	}
+	v2 := maps.Clone(v1)
+	v2["index.html"] = "home 2"
+	if _, err := w.deploy(v2); !errors.Is(err, stop) {
+		t.Fatal(err)
+	}
+	w.spy.hook = nil
+	w.spy.requests()
+	_, err := w.deploy(v2)
+	var locked *LockedError
+	if !errors.As(err, &locked) || locked.Busy.Owner.Actor != "ada" {
+		t.Fatalf("got %v", err)
+	}
+	w.wantRequests("GET blog/.pandastack/head", "GET blog/.pandastack/releases/ID")
+	w.spy.skew = lease + time.Second // the lease has run out
+	w.must(v2)
+	w.spy.skew = 0
+	w.check(v2)
+}
+
+func TestForeignObjectIsNotOverwritten(t *testing.T) {
+	w := newWorld(t).quiet()
+	w.put("blog/b.css", "theirs")
+	_, err := w.deploy(v1)
+	var foreign *ForeignError
+	if !errors.As(err, &foreign) || foreign.Changed || !slices.Equal(foreign.Paths, []string{"b.css"}) {
+		t.Fatalf("got %v", err)
+	}
+	// Nor does the next run take it for its own.
+	if _, err := w.deploy(v1); !errors.As(err, &foreign) {
+		t.Fatalf("got %v", err)
+	}
+	if err := w.bucket.Delete(t.Context(), "blog/b.css"); err != nil {
+		t.Fatal(err)
+	}
+	w.must(v1)
+	w.check(v1)
+
+	w.put("blog/index.html", "theirs")
+	v2 := maps.Clone(v1)
+	v2["index.html"] = "home 2"
+	_, err = w.deploy(v2)
+	var partial *PartialError
+	if !errors.As(err, &foreign) || !foreign.Changed || errors.As(err, &partial) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestFailureIsRepaired(t *testing.T) {
+	w := newWorld(t)
+	w.must(v1)
+	w.edge.purged()
+	v2 := maps.Clone(v1)
+	v2["a.css"], v2["index.html"], v2["new.html"] = "a2", "home 2", "new"
+	broken := errors.New("broken")
+	w.spy.hook = func(op string, done func() error) error {
+		if op == "PUT blog/index.html" {
+			return broken
+		}
+		return done()
+	}
+	_, err := w.deploy(v2)
+	var partial *PartialError
+	if !errors.As(err, &partial) || !errors.Is(err, broken) || !slices.Equal(partial.Paths, []string{"a.css", "index.html"}) {
+		t.Fatalf("got %v", err)
+	}
+	if head := w.head(); head.Busy != nil || len(head.Doubt) != 1 {
+		t.Fatalf("%+v", head)
+	}
+	w.spy.hook = nil
+	w.spy.requests()
+	w.must(v2)
+	w.check(v2)
+	log := w.spy.requests()
+	if slices.Contains(log, "PUT blog/a.css") || slices.Contains(log, "PUT blog/new.html") || !slices.Contains(log, "PUT blog/index.html") {
+		t.Errorf("what was there was uploaded again: %q", log)
+	}
+	purged := w.edge.purged()
+	for _, u := range []string{"https://example.com/a.css", "https://example.com/", "https://example.com/new"} {
+		if !slices.Contains(purged, u) {
+			t.Errorf("%s was in doubt and is not purged", u)
+		}
+	}
+}
+
+func TestRepairToAnotherVersion(t *testing.T) {
+	w := newWorld(t)
+	w.must(v1)
+	v2 := maps.Clone(v1)
+	v2["a.css"], v2["new.html"], v2["new.css"] = "a2", "new", "n"
+	w.spy.hook = func(op string, done func() error) error {
+		if op == "PUT blog/new.html" {
+			return errors.New("broken")
+		}
+		return done()
+	}
+	if _, err := w.deploy(v2); err == nil {
+		t.Fatal("no error")
+	}
+	w.spy.hook = nil
+	w.must(v1) // the old version again: a.css is put back, new.css removed
+	w.check(v1)
+}
+
+func TestInterrupt(t *testing.T) {
+	w := newWorld(t)
+	w.must(v1)
+	ctx, cancel := context.WithCancel(t.Context())
+	w.spy.hook = func(op string, done func() error) error {
+		if op == "PUT blog/a.css" {
+			cancel()
+			return ctx.Err()
+		}
+		return done()
+	}
+	v2 := maps.Clone(v1)
+	v2["a.css"] = "a2"
+	_, err := Open(ctx, w.options()).Deploy(ctx, w.desired(v2))
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v", err)
+	}
+	if head := w.head(); head.Busy != nil || len(head.Doubt) != 1 {
+		t.Fatalf("the head was not given back: %+v", head)
+	}
+	w.spy.hook = nil
+	w.must(v2)
+	w.check(v2)
+}
+
+func TestOwedPurge(t *testing.T) {
+	w := newWorld(t)
+	w.edge.err = errors.New("CDN down")
+	fin, err := w.deploy(v1)
+	if !errors.Is(err, ErrOwed) || len(fin.Owed) != 1 || !fin.Changed {
+		t.Fatalf("got %v %+v", err, fin)
+	}
+	w.edge.err = nil
+	w.spy.requests()
+	fin = w.must(v1)
+	w.check(v1)
+	if fin.Changed || fin.PurgedURLs != 8 || len(w.edge.purged()) != 8 {
+		t.Errorf("%+v", fin)
+	}
+	if log := w.spy.requests(); slices.ContainsFunc(log, func(op string) bool { return strings.HasPrefix(op, "PUT") && !strings.HasSuffix(op, "/head") }) {
+		t.Errorf("%q", log)
+	}
+}
+
+func TestOwedPurgeOfAnAbandonedCDN(t *testing.T) {
+	w := newWorld(t)
+	w.edge.err = errors.New("CDN down")
+	if _, err := w.deploy(v1); !errors.Is(err, ErrOwed) {
+		t.Fatal(err)
+	}
+	w.edge = &edge{name: "another"}
+	w.must(v1)
+	w.check(v1)
+}
+
+func TestOwedDeletion(t *testing.T) {
+	w := newWorld(t)
+	w.must(v1)
+	w.spy.hook = func(op string, done func() error) error {
+		if op == "DELETE blog/docs/index.html" {
+			return errors.New("broken")
+		}
+		return done()
+	}
+	v2 := maps.Clone(v1)
+	delete(v2, "docs/index.html")
+	if _, err := w.deploy(v2); !errors.Is(err, ErrOwed) {
+		t.Fatalf("got %v", err)
+	}
+	w.spy.hook = nil
+	w.edge.purged()
+	w.must(v2)
+	w.check(v2)
+	if !slices.Contains(w.edge.purged(), "https://example.com/docs/") {
+		t.Error("what was deleted late was not purged again")
+	}
+}
+
+// TestOwedDeletionOfWhatIsBack must not delete a path that a later release
+// has again.
+func TestOwedDeletionOfWhatIsBack(t *testing.T) {
+	w := newWorld(t)
+	w.must(v1)
+	w.spy.hook = func(op string, done func() error) error {
+		if op == "DELETE blog/docs/index.html" {
+			return errors.New("broken")
+		}
+		return done()
+	}
+	v2 := maps.Clone(v1)
+	delete(v2, "docs/index.html")
+	if _, err := w.deploy(v2); !errors.Is(err, ErrOwed) {
+		t.Fatalf("got %v", err)
+	}
+	w.spy.hook = nil
+	w.must(v1)
+	w.check(v1)
+}
+
+// TestForeignObjectInDoubt puts a foreign object where a deploy that failed
+// meant to write: it is neither taken over nor deleted.
+func TestForeignObjectInDoubt(t *testing.T) {
+	w := newWorld(t)
+	w.must(v1)
+	v2 := maps.Clone(v1)
+	v2["new.css"] = "n"
+	w.spy.hook = func(op string, done func() error) error {
+		if op == "PUT blog/new.css" {
+			return errors.New("broken")
+		}
+		return done()
+	}
+	if _, err := w.deploy(v2); err == nil {
+		t.Fatal("no error")
+	}
+	w.spy.hook = nil
+	w.put("blog/new.css", "theirs")
+	w.must(v1)
+	w.check(v1, "blog/new.css")
+	if _, err := w.bucket.Get(t.Context(), "blog/new.css"); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestHeadMovedMeanwhile lets another deploy finish between the plan and the
+// lock: the plan is made again.
+func TestHeadMovedMeanwhile(t *testing.T) {
+	w := newWorld(t).quiet()
+	w.must(v1)
+	theirs := maps.Clone(v1)
+	theirs["b.css"], theirs["theirs.html"] = "b of theirs", "theirs"
+	var once sync.Once
+	w.spy.hook = func(op string, done func() error) error {
+		if op == "PUT blog/.pandastack/head" {
+			once.Do(func() {
+				other := &world{t: t, bucket: w.bucket, spy: &spy{Store: w.bucket}, site: w.site, src: t.TempDir()}
+				other.must(theirs)
+			})
+		}
+		return done()
+	}
+	ours := maps.Clone(v1)
+	ours["a.css"] = "a2"
+	w.must(ours)
+	w.check(ours)
+}
+
+// TestLostAnswers does each write of the state and then claims that it
+// failed, as a retry after a lost answer does.
+func TestLostAnswers(t *testing.T) {
+	w := newWorld(t)
+	w.spy.hook = func(op string, done func() error) error {
+		err := done()
+		if err == nil && op == "PUT blog/.pandastack/head" {
+			return &storage.Error{Op: "put", Key: "head", Err: storage.ErrPrecondition}
+		}
+		return err
+	}
+	w.must(v1)
+	w.spy.hook = nil
+	w.check(v1)
+}
+
+// TestCrashAnywhere stops the process for good at every request, before and
+// after it was done. The next deploy must make the site whole.
+func TestCrashAnywhere(t *testing.T) {
+	v2 := maps.Clone(v1)
+	v2["a.css"], v2["index.html"], v2["new.html"], v2["b.css"] = "a2", "home 2", "new", "b|60"
+	delete(v2, "docs/index.html")
+	for _, after := range []bool{false, true} {
+		for n := 0; ; n++ {
+			w := newWorld(t)
+			w.must(v1)
+			w.strays = 1 // a crash between giving the head back and removing the intent
+			count := 0
+			crash := errors.New("crashed")
+			w.spy.hook = func(_ string, done func() error) error {
+				w.spy.mu.Lock()
+				count++
+				now := count
+				w.spy.mu.Unlock()
+				if now-1 > n || now-1 == n && !after {
+					return crash
+				}
+				if err := done(); err != nil || now-1 < n {
+					return err
+				}
+				return crash
+			}
+			_, err := w.deploy(v2)
+			w.spy.hook = nil
+			if err == nil {
+				break // more requests allowed than a deploy makes
+			}
+			w.spy.skew = lease + time.Second
+			if _, err := w.deploy(v2); err != nil {
+				t.Fatalf("after a crash at request %d (done: %v): %v", n, after, err)
+			}
+			w.spy.skew = 0
+			w.check(v2)
+			if t.Failed() {
+				t.Fatalf("crash at request %d (done: %v)", n, after)
+			}
+			if n > 40 {
+				t.Fatal("a deploy has fewer requests than that")
+			}
+		}
+	}
+}
+
+func TestPreviewWritesNothing(t *testing.T) {
+	w := newWorld(t)
+	p, err := Open(t.Context(), w.options()).Preview(t.Context(), w.desired(v1))
+	if err != nil || p.Created != 5 || p.UploadBytes != 13 || p.PurgeURLs != 8 {
+		t.Fatalf("%v %+v", err, p)
+	}
+	w.wantRequests("GET blog/.pandastack/head")
+}
+
+func TestFileChangedAfterTheScan(t *testing.T) {
+	w := newWorld(t)
+	d := w.desired(v1)
+	name := d[0].File
+	if err := os.WriteFile(name, bytes.Repeat([]byte("x"), int(d[0].Size)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), w.options()).Deploy(t.Context(), d); !errors.Is(err, storage.ErrModified) {
+		t.Fatalf("got %v", err)
+	}
+	w.must(v1)
+	w.check(v1)
+}
+
+func TestStateOfAnotherSite(t *testing.T) {
+	w := newWorld(t)
+	w.must(v1)
+	o := w.options()
+	o.Site.Prefix = "shop/"
+	_, err := Open(t.Context(), o).Deploy(t.Context(), w.desired(v1))
+	var foreign *state.ForeignError
+	if !errors.As(err, &foreign) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestMissingRecord(t *testing.T) {
+	w := newWorld(t)
+	fin := w.must(v1)
+	if err := w.bucket.Delete(t.Context(), "blog/.pandastack/releases/"+fin.Release); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.deploy(v1)
+	var corrupt *state.CorruptError
+	if !errors.As(err, &corrupt) || !strings.Contains(err.Error(), fin.Release) {
+		t.Fatalf("got %v", err)
+	}
+}

@@ -1,0 +1,78 @@
+package deploy
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pandastack-io/pandastack/internal/state"
+	"github.com/pandastack-io/pandastack/internal/storage"
+)
+
+// ErrOwed reports that the release is live but deletions or purges failed.
+// They are recorded, and the next run does them.
+var ErrOwed = errors.New("the release is live, but not everything after it is done")
+
+// ErrLost reports that another run took this one's place while it worked.
+var ErrLost = errors.New("another deploy took over")
+
+// errMoved reports that the head changed after it had been read.
+var errMoved = errors.New("the head has moved")
+
+// isMoved reports whether the head is not as it was when it was read.
+func isMoved(err error) bool { return errors.Is(err, errMoved) }
+
+// LockedError reports that another deploy of the site is running.
+type LockedError struct{ Busy state.Busy }
+
+// Error says who deploys and until when it is protected.
+func (e *LockedError) Error() string {
+	return fmt.Sprintf("%s is deploying this site, until %s at the latest", e.Busy.Owner, e.Busy.Expires.UTC().Format(time.RFC3339))
+}
+
+// ForeignError reports objects at paths of the site that no release put there,
+// or that were changed after a release had put them there.
+type ForeignError struct {
+	Paths   []string // sorted
+	Changed bool     // they were ours once
+}
+
+// Error names the first few paths.
+func (e *ForeignError) Error() string {
+	what := "the bucket already holds"
+	if e.Changed {
+		what = "something else changed"
+	}
+	return fmt.Sprintf("%s %s", what, some(e.Paths))
+}
+
+// PartialError reports a deploy that failed after it had begun to overwrite.
+type PartialError struct {
+	Paths []string // overwritten, or perhaps overwritten; sorted
+	Err   error
+}
+
+// Error returns the cause and how much is changed.
+func (e *PartialError) Error() string {
+	return fmt.Sprintf("%v; the live site is partly changed: %s", e.Err, some(e.Paths))
+}
+
+// Unwrap returns the cause.
+func (e *PartialError) Unwrap() error { return e.Err }
+
+// some lists the first few of many paths.
+func some(paths []string) string {
+	const most = 5
+	if len(paths) <= most {
+		return strings.Join(paths, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(paths[:most], ", "), len(paths)-most)
+}
+
+// notExist reports whether an object is missing. A missing bucket is an error
+// of another kind.
+func notExist(err error) bool { return errors.Is(err, storage.ErrNotExist) }
+
+// unmet reports whether the condition of a write did not hold.
+func unmet(err error) bool { return errors.Is(err, storage.ErrPrecondition) }

@@ -1,0 +1,80 @@
+package deploy
+
+import (
+	"time"
+
+	"github.com/pandastack-io/pandastack/internal/event"
+	"github.com/pandastack-io/pandastack/internal/plan"
+)
+
+// begin opens a phase and returns when it began.
+func (r *Run) begin(phase event.Phase, detail string) time.Time {
+	r.Sink.Emit(event.PhaseStarted{Phase: phase, Detail: detail})
+	return r.Now()
+}
+
+// end closes a phase that succeeded.
+func (r *Run) end(phase event.Phase, started time.Time, detail string) {
+	r.Sink.Emit(event.PhaseDone{Phase: phase, Elapsed: r.Now().Sub(started), Detail: detail})
+}
+
+// planned describes a plan.
+func (r *Run) planned(v *view, p *plan.Plan) event.Planned {
+	e := event.Planned{Target: r.Target, Live: v.head.Live, Changes: []event.Change{}}
+	counts := count(p)
+	e.Created, e.Updated, e.Headers, e.Deleted, e.Kept = counts[plan.Create], counts[plan.Update], counts[plan.Headers], counts[plan.Delete], counts[keep]
+	paths := append([]string(nil), v.doubted...)
+	for _, c := range p.Changes {
+		ec := event.Change{Op: string(c.Op), Path: c.Path(), Stage: c.Stage.String(), Reason: c.Reason}
+		if c.Old != nil {
+			ec.Size, ec.OldSize = c.Old.Size, c.Old.Size
+		}
+		if c.New != nil {
+			ec.Size = c.New.Size
+		}
+		e.Changes = append(e.Changes, ec)
+		e.UploadBytes += sent(c)
+		paths = append(paths, c.Path())
+	}
+	for i := range p.Objects {
+		e.TotalBytes += p.Objects[i].Size
+	}
+	if len(r.Purgers) > 0 {
+		e.PurgeURLs = len(r.purgeURLs(paths))
+	}
+	return e
+}
+
+// keep counts the objects that stay as they are.
+const keep plan.Op = "keep"
+
+func count(p *plan.Plan) map[plan.Op]int {
+	n := map[plan.Op]int{keep: len(p.Objects)}
+	for _, c := range p.Changes {
+		n[c.Op]++
+		if c.New != nil {
+			n[keep]--
+		}
+	}
+	return n
+}
+
+// finished is the receipt for a plan that was carried out.
+func (r *Run) finished(release, parent string, p *plan.Plan) event.Finished {
+	counts := count(p)
+	e := event.Finished{
+		Release: release, Parent: parent, Target: r.Target, Elapsed: r.Now().Sub(r.start),
+		Created: counts[plan.Create], Updated: counts[plan.Update], Headers: counts[plan.Headers],
+		Deleted: counts[plan.Delete], Kept: counts[keep],
+	}
+	for _, c := range p.Changes {
+		e.BytesUploaded += sent(c)
+	}
+	if r.BaseURL != nil {
+		e.URL = r.BaseURL.String()
+	}
+	if r.Usage != nil {
+		e.Requests = r.Usage().Requests
+	}
+	return e
+}

@@ -1,0 +1,177 @@
+package deploy
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pandastack-io/pandastack/internal/event"
+	"github.com/pandastack-io/pandastack/internal/state"
+	"github.com/pandastack-io/pandastack/internal/storage"
+)
+
+const (
+	// lease is how long a deploy is protected from others. It is long,
+	// because some providers limit how often one key may be written: R2 to
+	// one write a second (developers.cloudflare.com/r2/platform/limits),
+	// DigitalOcean Spaces to five in five minutes.
+	lease = 15 * time.Minute
+	// margin is what is kept free at the end of a lease, so that the last
+	// request has ended when others may begin.
+	margin = time.Minute
+	// handover bounds the write that gives the head back when a run is
+	// interrupted: a CI runner kills it soon after.
+	handover = 4 * time.Second
+	// maxHead bounds what is read of a head, in bytes.
+	maxHead = 1 << 20
+)
+
+// stateHeaders are the headers of every object of the state.
+func stateHeaders() storage.Headers {
+	return storage.Headers{storage.ContentType: "application/zstd", storage.CacheControl: "no-store"}
+}
+
+// tx is a deploy that holds the head.
+type tx struct {
+	view  *view
+	id    string // of the release and the intent that it writes
+	skew  time.Duration
+	ctx   context.Context // ends with the lease, or when it is lost
+	close context.CancelCauseFunc
+
+	mu   sync.Mutex
+	head state.Head
+	etag string
+}
+
+// acquire writes into the head that this run deploys now. It fails with
+// errMoved where the head is no longer as v has it.
+func (r *Run) acquire(ctx context.Context, v *view) (*tx, error) {
+	began := r.Now()
+	t := &tx{view: v, skew: v.now.Sub(began), etag: v.etag}
+	t.id = state.NewID(began.Add(t.skew), v.head.Live)
+	t.head = *v.head
+	t.head.Doubt = v.doubts()
+	t.head.Busy = &state.Busy{
+		Owner: r.Owner, Nonce: rand.Text(), Base: v.head.Live, Target: t.id,
+		Expires: began.Add(t.skew + lease).UTC().Truncate(time.Second),
+	}
+	if err := r.write(ctx, t); err != nil {
+		return nil, err
+	}
+	t.ctx, t.close = context.WithCancelCause(ctx)
+	go r.renew(t, began)
+	return t, nil
+}
+
+// write puts the transaction's head where it is still the one that this run
+// read or wrote last. The caller holds t.mu, or is alone.
+func (r *Run) write(ctx context.Context, t *tx) error {
+	b, err := state.EncodeHead(t.head)
+	if err != nil {
+		return err
+	}
+	info, err := r.State.Put(ctx, state.HeadKey, storage.Bytes(b), stateHeaders(), storage.Condition{Absent: t.etag == "", ETag: t.etag})
+	if unmet(err) {
+		info, err = r.readBack(ctx, b)
+	}
+	if err != nil {
+		return err
+	}
+	t.etag = info.ETag
+	return nil
+}
+
+// readBack tells a head that another run has written from one that this run
+// wrote without hearing of it: an answer that was lost makes a retry fail.
+// Every head that is written while a deploy runs holds its nonce.
+func (r *Run) readBack(ctx context.Context, want []byte) (storage.Info, error) {
+	obj, err := r.State.Get(ctx, state.HeadKey)
+	if notExist(err) {
+		return storage.Info{}, errMoved
+	}
+	if err != nil {
+		return storage.Info{}, err
+	}
+	defer obj.Body.Close()
+	got, err := io.ReadAll(io.LimitReader(obj.Body, maxHead))
+	if err != nil {
+		return storage.Info{}, err
+	}
+	if !bytes.Equal(got, want) {
+		return storage.Info{}, errMoved
+	}
+	return obj.Info, nil
+}
+
+// update changes the head and writes it. Where another run has taken over,
+// the error is ErrLost and the transaction is at its end.
+func (r *Run) update(ctx context.Context, t *tx, change func(*state.Head)) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	old := t.head
+	change(&t.head)
+	err := r.write(ctx, t)
+	if err == nil {
+		return nil
+	}
+	t.head = old
+	if isMoved(err) {
+		err = ErrLost
+		t.close(err)
+	}
+	return err
+}
+
+// renew keeps the lease alive until the transaction ends, and ends the
+// transaction before a lease that cannot be renewed.
+func (r *Run) renew(t *tx, began time.Time) {
+	for {
+		expiry := time.AfterFunc(time.Until(began.Add(lease-margin)), func() {
+			t.close(fmt.Errorf("the lease could not be renewed in time: %w", ErrLost))
+		})
+		select {
+		case <-t.ctx.Done():
+			expiry.Stop()
+			return
+		case <-time.After(lease / 2):
+		}
+		next := r.Now()
+		err := r.update(t.ctx, t, func(h *state.Head) {
+			if h.Busy != nil {
+				busy := *h.Busy
+				busy.Expires = next.Add(t.skew + lease).UTC().Truncate(time.Second)
+				h.Busy = &busy
+			}
+		})
+		if err == nil {
+			began = next
+		} else {
+			r.Sink.Emit(event.Message{Severity: event.Debug, Text: "renewing the lease: " + err.Error()})
+		}
+		expiry.Stop()
+	}
+}
+
+// release gives the head back without a commit. Where the deploy may have
+// touched something, its intent stays in doubt for the next run. It works in
+// the short time that an interrupted run has left.
+func (r *Run) release(ctx context.Context, t *tx, touched bool) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handover)
+	defer cancel()
+	err := r.update(ctx, t, func(h *state.Head) {
+		h.Busy = nil
+		if touched {
+			h.Doubt = append(slices.Clone(h.Doubt), t.id)
+		}
+	})
+	if err != nil {
+		r.warn("the lock could not be given back: "+err.Error(),
+			fmt.Sprintf("Another deploy can begin at %s.", t.head.Busy.Expires.Format(time.RFC3339)))
+	}
+}

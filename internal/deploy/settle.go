@@ -1,0 +1,230 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/pandastack-io/pandastack/internal/cdn"
+	"github.com/pandastack-io/pandastack/internal/event"
+	"github.com/pandastack-io/pandastack/internal/plan"
+	"github.com/pandastack-io/pandastack/internal/site"
+	"github.com/pandastack-io/pandastack/internal/state"
+)
+
+// settle does what is owed after the commit, this deploy's part and that of
+// earlier ones: deletions, then purges. What fails stays owed. Then it gives
+// the head back.
+func (r *Run) settle(ctx context.Context, t *tx, p *plan.Plan, own []state.Touch, released bool) (event.Finished, error) {
+	s := &settlement{Run: r, tx: t, plan: p, debts: t.view.debts}
+	if released && len(t.head.Owed) > len(s.debts) {
+		s.debts = append(s.debts, debt{t.head.Owed[len(t.head.Owed)-1], own})
+	}
+	if t.head.Busy != nil {
+		s.deletions()
+		s.purges()
+		if err := s.handBack(ctx); err != nil {
+			s.failed = append(s.failed, "the lock: "+err.Error())
+		}
+	}
+	s.forget(ctx)
+	live, parent := t.head.Live, ""
+	if released {
+		parent = t.view.head.Live
+	}
+	fin := r.finished(live, parent, p)
+	fin.Changed = released
+	fin.PurgedURLs, fin.PurgeRequests, fin.Owed = s.purged.URLs, s.purged.Requests, s.failed
+	if len(s.failed) > 0 {
+		return fin, ErrOwed
+	}
+	return fin, nil
+}
+
+// settlement is the part of a deploy after its commit.
+type settlement struct {
+	*Run
+	tx    *tx
+	plan  *plan.Plan
+	debts []debt
+
+	mu     sync.Mutex
+	purged cdn.Result
+	failed []string // what is still owed, in words
+}
+
+// deletions removes what the release no longer has.
+func (s *settlement) deletions() {
+	var keys []string
+	for _, d := range s.debts {
+		if d.Delete {
+			keys = append(keys, s.deletable(d)...)
+		}
+	}
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	if len(keys) == 0 {
+		s.eachDebt(func(d *debt) { d.Delete = false })
+		return
+	}
+	started := s.begin(event.Delete, "")
+	if err := s.Live.Delete(s.tx.ctx, keys...); err != nil {
+		s.owe("deletions: " + oneLine(err))
+		return
+	}
+	s.eachDebt(func(d *debt) { d.Delete = false })
+	s.end(event.Delete, started, fmt.Sprintf("%d objects", len(keys)))
+}
+
+// deletable returns the paths that a debt deletes and that the live release
+// does not have again.
+func (s *settlement) deletable(d debt) []string {
+	var keys []string
+	for _, t := range d.touches {
+		if t.Delete && !s.plan.Has(t.Path) {
+			keys = append(keys, t.Path)
+		}
+	}
+	return keys
+}
+
+// purges asks each CDN to forget what it is owed, all at once.
+func (s *settlement) purges() {
+	if !slices.ContainsFunc(s.debts, func(d debt) bool { return len(d.Purge) > 0 }) {
+		return
+	}
+	started := s.begin(event.Purge, "")
+	var wg sync.WaitGroup
+	for _, c := range s.Purgers {
+		if urls := s.urls(c.Name()); len(urls) > 0 {
+			wg.Go(func() { s.purge(c, urls) })
+		}
+	}
+	wg.Wait()
+	s.dropUnknown()
+	s.end(event.Purge, started, fmt.Sprintf("%d URLs, %d requests", s.purged.URLs, s.purged.Requests))
+}
+
+// urls returns what the named CDN is owed.
+func (s *settlement) urls(name string) []string {
+	var paths []string
+	for _, d := range s.debts {
+		if slices.Contains(d.Purge, name) {
+			for _, t := range d.touches {
+				paths = append(paths, t.Path)
+			}
+		}
+	}
+	return s.purgeURLs(paths)
+}
+
+func (s *settlement) purge(c cdn.Purger, urls []string) {
+	res, err := c.Purge(s.tx.ctx, cdn.ChangeSet{URLs: urls})
+	s.mu.Lock()
+	s.purged.URLs += res.URLs
+	s.purged.Requests += res.Requests
+	s.mu.Unlock()
+	if err != nil {
+		s.owe(fmt.Sprintf("purge of %d URLs at %s: %s", len(urls), c.Name(), oneLine(err)))
+		return
+	}
+	s.eachDebt(func(d *debt) {
+		if !d.Delete { // what is deleted late is purged after that
+			d.Purge = slices.DeleteFunc(slices.Clone(d.Purge), func(n string) bool { return n == c.Name() })
+		}
+	})
+}
+
+// dropUnknown forgets what is owed to CDNs that are no longer configured:
+// nobody could ever pay it.
+func (s *settlement) dropUnknown() {
+	known := func(name string) bool {
+		return slices.ContainsFunc(s.Purgers, func(c cdn.Purger) bool { return c.Name() == name })
+	}
+	s.eachDebt(func(d *debt) {
+		for _, name := range d.Purge {
+			if !known(name) {
+				s.warn("an earlier deploy still had to purge "+name+", which is no longer configured", "Purge it there by hand if it still serves this site.")
+			}
+		}
+		d.Purge = slices.DeleteFunc(slices.Clone(d.Purge), func(n string) bool { return !known(n) })
+	})
+}
+
+func (s *settlement) eachDebt(f func(*debt)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.debts {
+		f(&s.debts[i])
+	}
+}
+
+func (s *settlement) owe(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = append(s.failed, what)
+}
+
+// handBack makes the head idle, with what is still owed. It works also when
+// the run was interrupted.
+func (s *settlement) handBack(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handover)
+	defer cancel()
+	return s.update(ctx, s.tx, func(h *state.Head) {
+		h.Busy, h.Doubt, h.Owed = nil, nil, nil
+		for _, d := range s.debts {
+			if !d.Settled() {
+				h.Owed = append(h.Owed, d.Debt)
+			}
+		}
+	})
+}
+
+// forget removes the intents that no head refers to any more. One that stays
+// behind does no harm.
+func (s *settlement) forget(ctx context.Context) {
+	if s.tx.head.Busy != nil {
+		return
+	}
+	ids := append(s.tx.view.doubts(), s.tx.id)
+	for _, d := range s.tx.view.head.Owed {
+		ids = append(ids, d.Intent)
+	}
+	ids = slices.DeleteFunc(ids, func(id string) bool {
+		return slices.ContainsFunc(s.tx.head.Owed, func(d state.Debt) bool { return d.Intent == id })
+	})
+	keys := make([]string, len(ids))
+	for i, id := range ids {
+		keys[i] = state.IntentKey(id)
+	}
+	slices.Sort(keys)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handover)
+	defer cancel()
+	if err := s.State.Delete(ctx, slices.Compact(keys)...); err != nil {
+		s.Sink.Emit(event.Message{Severity: event.Debug, Text: "removing intents: " + oneLine(err)})
+	}
+}
+
+// purgeURLs returns every URL under which the paths may be cached, sorted.
+func (r *Run) purgeURLs(paths []string) []string {
+	if r.BaseURL == nil {
+		return nil
+	}
+	var urls []string
+	for _, p := range paths {
+		urls = append(urls, site.URLs(r.BaseURL, p)...)
+	}
+	slices.Sort(urls)
+	return slices.Compact(urls)
+}
+
+// oneLine returns an error's first line, and how many more there are.
+func oneLine(err error) string {
+	first, rest, more := strings.Cut(err.Error(), "\n")
+	if more {
+		return fmt.Sprintf("%s (and %d more)", first, strings.Count(rest, "\n")+1)
+	}
+	return first
+}
