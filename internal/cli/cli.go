@@ -1,0 +1,133 @@
+// Package cli is the command line: commands and flags, the layers of
+// configuration, the wiring of all other rooms, and the one place that maps
+// errors to words, hints and exit codes.
+package cli
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pandastack-io/pandastack/internal/ci"
+	"github.com/pandastack-io/pandastack/internal/report"
+)
+
+// IO is the world of a run.
+type IO struct {
+	Stdout, Stderr report.Console
+	Environ        []string // as os.Environ gives it
+	Getenv         func(string) string
+	Dir            string // the working directory, absolute
+}
+
+// System returns the world of this process.
+func System() IO {
+	dir, err := filepath.Abs(".")
+	if err != nil {
+		dir = "." // it was removed: paths that are needed will say so
+	}
+	return IO{
+		Stdout: report.Inspect(os.Stdout, os.Getenv), Stderr: report.Inspect(os.Stderr, os.Getenv),
+		Environ: os.Environ(), Getenv: os.Getenv, Dir: dir,
+	}
+}
+
+// version is set by the linker for a release.
+var version = ""
+
+// Version returns the version of this program: what the linker set, else the
+// module's version, else its commit, else "dev".
+func Version() string {
+	if version != "" {
+		return version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "dev"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return "dev-" + s.Value[:12]
+		}
+	}
+	return "dev"
+}
+
+// app is one run of the program.
+type app struct {
+	IO
+	run     ci.Run
+	actions *ci.Actions // nil outside GitHub Actions
+	sink    report.Sink
+	json    bool
+	full    bool // plans list every change
+}
+
+// Main runs the program and returns its exit code.
+func Main(ctx context.Context, args []string, world IO) int {
+	a := &app{IO: world, run: ci.Detect(world.Getenv)}
+	if a.run.Provider == ci.GitHub {
+		a.actions = ci.NewActions(world.Stdout.W, world.Getenv)
+	}
+	a.sink = a.newSink()
+	cmd := a.root()
+	cmd.SetArgs(args)
+	cmd.SetOut(world.Stdout.W)
+	cmd.SetErr(world.Stderr.W)
+	err := cmd.ExecuteContext(ctx)
+	return a.report(ctx, err)
+}
+
+// root returns the command tree. Without a command, it deploys.
+func (a *app) root() *cobra.Command {
+	deploy := a.deployCommand()
+	root := &cobra.Command{
+		Use:   "pandastack",
+		Short: "Publish a static site to storage that you own",
+		Long: "pandastack builds a static site, compares the output with what is live, uploads only\n" +
+			"what changed to S3-compatible storage, and purges the CDN. Without a command it deploys.",
+		Args:          noArgs,
+		RunE:          deploy.RunE,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Version:       Version(),
+	}
+	root.SetVersionTemplate("pandastack {{.Version}}\n")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err.Error()} })
+	root.CompletionOptions.HiddenDefaultCmd = true
+	a.addFlags(root, deployFlags)
+	root.AddCommand(deploy, a.planCommand(), a.buildCommand(), a.configCommand(), a.schemaCommand(), a.versionCommand())
+	return root
+}
+
+// noArgs refuses arguments, with the nearest command for a first one.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if cmd.HasSubCommands() {
+		msg := "unknown command " + quote(args[0])
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			msg += "; did you mean " + near[0] + "?"
+		}
+		return &usageError{msg}
+	}
+	return &usageError{"unexpected argument " + quote(args[0])}
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := io.WriteString(a.Stdout.W, "pandastack "+Version()+"\n")
+			return err
+		},
+	}
+}

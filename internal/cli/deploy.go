@@ -1,0 +1,235 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/pandastack-io/pandastack/internal/build"
+	"github.com/pandastack-io/pandastack/internal/ci"
+	"github.com/pandastack-io/pandastack/internal/config"
+	"github.com/pandastack-io/pandastack/internal/deploy"
+	"github.com/pandastack-io/pandastack/internal/event"
+	"github.com/pandastack-io/pandastack/internal/site"
+	"github.com/pandastack-io/pandastack/internal/state"
+	"github.com/pandastack-io/pandastack/internal/storage"
+)
+
+// errChanges makes `plan --exit-code` end with its own exit code.
+var errChanges = errors.New("there are changes")
+
+func (a *app) deployCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "deploy", Short: "Build the site and publish what changed (the default command)", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := a.load(cmd)
+			if err != nil {
+				return err
+			}
+			if s.on("dry-run") {
+				return a.preview(cmd.Context(), s, false)
+			}
+			return a.deploy(cmd.Context(), s)
+		},
+	}
+	a.addFlags(cmd, deployFlags)
+	return cmd
+}
+
+func (a *app) planCommand() *cobra.Command {
+	var exitCode bool
+	cmd := &cobra.Command{
+		Use: "plan", Short: "Build the site and show what a deploy would change; write nothing", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := a.load(cmd)
+			if err != nil {
+				return err
+			}
+			return a.preview(cmd.Context(), s, exitCode)
+		},
+	}
+	a.addFlags(cmd, planFlags)
+	cmd.Flags().BoolVar(&exitCode, "exit-code", false, fmt.Sprintf("exit with %d where there are changes", exitChanges))
+	cmd.Flags().BoolVar(&a.full, "full", false, "list every change")
+	return cmd
+}
+
+func (a *app) buildCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "build", Short: "Install dependencies and run the build, as a deploy would; publish nothing", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := a.load(cmd)
+			if err != nil {
+				return err
+			}
+			return a.build(cmd.Context(), s)
+		},
+	}
+	a.addFlags(cmd, buildFlags)
+	return cmd
+}
+
+// preview shows what a deploy would do.
+func (a *app) preview(ctx context.Context, s *settings, exitCode bool) error {
+	r, desired, _, err := a.prepare(ctx, s)
+	if err != nil {
+		return err
+	}
+	p, err := r.Preview(ctx, desired)
+	if err != nil {
+		return err
+	}
+	a.sink.Emit(p)
+	if exitCode && len(p.Changes) > 0 {
+		return errChanges
+	}
+	return nil
+}
+
+// deploy publishes the site.
+func (a *app) deploy(ctx context.Context, s *settings) error {
+	r, desired, t, err := a.prepare(ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := t.keepOutOfGit(s.root); err != nil {
+		return err
+	}
+	fin, err := r.Deploy(ctx, desired)
+	if err != nil && !errors.Is(err, deploy.ErrOwed) {
+		return err
+	}
+	a.sink.Emit(fin)
+	return errors.Join(err, a.outputs(fin))
+}
+
+// outputs sets the outputs of the step.
+func (a *app) outputs(fin event.Finished) error {
+	if a.actions == nil {
+		return nil
+	}
+	return errors.Join(
+		a.actions.SetOutput("release-id", fin.Release),
+		a.actions.SetOutput("url", fin.URL),
+		a.actions.SetOutput("changed", strconv.FormatBool(fin.Changed)),
+	)
+}
+
+// prepare builds and scans the site. What is live is read meanwhile.
+func (a *app) prepare(ctx context.Context, s *settings) (*deploy.Run, []deploy.Desired, *target, error) {
+	t, err := a.open(ctx, s)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	purgers, err := a.cdns(s)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	base, err := s.baseURL()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	who := ci.Complete(ctx, a.run, s.root)
+	r := deploy.Open(ctx, deploy.Options{
+		Site: t.site, Target: t.name, Live: t.live, State: t.state, MixedPaths: t.mixedPaths, Usage: t.usage,
+		BaseURL: base, Purgers: purgers, Tool: "pandastack " + Version(), Sink: a.sink,
+		Owner: state.Owner{Repository: who.Repository, RunURL: who.RunURL, Actor: who.Actor, Host: who.Host},
+		Source: state.Source{
+			Repository: who.Repository, Commit: who.Commit, Dirty: who.Dirty, Ref: who.Ref,
+			RunID: who.RunID, RunAttempt: who.RunAttempt, RunURL: who.RunURL, Actor: who.Actor,
+		},
+	})
+	if err := a.build(ctx, s); err != nil {
+		return nil, nil, nil, err
+	}
+	files, err := a.scan(ctx, s, t)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return r, deploy.FromFiles(files), t, nil
+}
+
+// build installs dependencies and runs the build command.
+func (a *app) build(ctx context.Context, s *settings) error {
+	install, _ := s.Setting("install")
+	mode, err := build.ParseMode(install)
+	if err != nil {
+		return err
+	}
+	return build.Run(ctx, build.Options{
+		Dir: s.root, RepoDir: repository(s.root), InstallCommand: s.Config.InstallCommand, BuildCommand: s.Config.BuildCommand,
+		Install: mode, Environ: a.Environ, Secrets: s.secrets(), BuildEnv: s.Config.BuildEnv, Timeout: s.BuildTimeout(), CI: a.run.CI, Sink: a.sink,
+	})
+}
+
+// scan reads the output.
+func (a *app) scan(ctx context.Context, s *settings, t *target) ([]site.File, error) {
+	started := time.Now()
+	a.sink.Emit(event.PhaseStarted{Phase: event.Scan, Detail: s.Config.OutputDir})
+	var total int64
+	files, err := site.Scan(ctx, site.Options{
+		Dir: s.output(), ConfigFile: s.file, Ignore: s.Config.Ignore, Headers: headerRules(s), MixedPaths: t.mixedPaths,
+		Exclude: a.own(s, t),
+		Progress: func(n int, bytes int64) {
+			total = bytes
+			a.sink.Emit(event.Progress{Phase: event.Scan, Done: n, Bytes: bytes})
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.sink.Emit(event.PhaseDone{Phase: event.Scan, Elapsed: time.Since(started), Detail: fmt.Sprintf("%d files, %s", len(files), humanize.Bytes(uint64(total)))})
+	return files, nil
+}
+
+// own lists what may lie in the output and is ours: where outputDir is the
+// project itself, a local target lies inside it.
+func (a *app) own(s *settings, t *target) []string {
+	own := []string{filepath.Join(s.root, state.Dir)}
+	if t.dir != "" {
+		own = append(own, t.dir)
+	}
+	return own
+}
+
+func headerRules(s *settings) []site.HeaderRule {
+	rules := make([]site.HeaderRule, len(s.Config.Headers))
+	for i, r := range s.Config.Headers {
+		rules[i] = site.HeaderRule{Source: r.Source, Headers: storage.Headers(r.Headers)}
+	}
+	return rules
+}
+
+func (a *app) schemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "schema", Short: "Print the JSON Schema of pandastack.json", Args: noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := a.Stdout.W.Write(config.Schema())
+			return err
+		},
+	}
+}
+
+func (a *app) configCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "config", Short: "Print the configuration and where each value comes from", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := a.load(cmd)
+			if err != nil {
+				return err
+			}
+			if !a.json {
+				return s.WriteText(a.Stdout.W)
+			}
+			return s.WriteJSON(a.Stdout.W)
+		},
+	}
+	a.addFlags(cmd, configFlags)
+	return cmd
+}

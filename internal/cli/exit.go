@@ -1,0 +1,168 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/pandastack-io/pandastack/internal/build"
+	"github.com/pandastack-io/pandastack/internal/config"
+	"github.com/pandastack-io/pandastack/internal/deploy"
+	"github.com/pandastack-io/pandastack/internal/event"
+	"github.com/pandastack-io/pandastack/internal/plan"
+	"github.com/pandastack-io/pandastack/internal/site"
+	"github.com/pandastack-io/pandastack/internal/state"
+	"github.com/pandastack-io/pandastack/internal/storage"
+	"github.com/pandastack-io/pandastack/providers/s3"
+)
+
+// Exit codes. docs/exit-codes.md describes them to users.
+const (
+	exitOK          = 0
+	exitFailed      = 1   // the live site is as it was
+	exitUsage       = 2   // usage or configuration
+	exitOwed        = 3   // live, but the next run still has something to do
+	exitGuard       = 4   // a guard refused
+	exitPartial     = 5   // partly changed, listed
+	exitNotFound    = 10  // no such bucket
+	exitLocked      = 11  // another deploy holds the site
+	exitDenied      = 12  // credentials refused
+	exitChanges     = 20  // plan --exit-code found changes
+	exitInterrupted = 130 // by a signal
+)
+
+// usageError is a command line that cannot be run.
+type usageError struct{ msg string }
+
+func (e *usageError) Error() string { return e.msg }
+
+// report prints an error that ended the run, and returns the exit code.
+func (a *app) report(ctx context.Context, err error) int {
+	code := exitCode(ctx, err)
+	if err != nil && !errors.Is(err, errChanges) {
+		for _, m := range messages(ctx, err) {
+			a.sink.Emit(m)
+		}
+	}
+	if err := a.sink.Close(); err != nil && code == exitOK {
+		return exitFailed // what was to be shown could not be written
+	}
+	return code
+}
+
+// exitCode returns the exit code for an error.
+func exitCode(ctx context.Context, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	if ctx.Err() != nil {
+		return exitInterrupted
+	}
+	for _, c := range []struct {
+		match bool
+		code  int
+	}{
+		{errors.Is(err, errChanges), exitChanges},
+		{errors.Is(err, deploy.ErrOwed), exitOwed},
+		{is[*deploy.PartialError](err), exitPartial},
+		{is[*usageError](err), exitUsage},
+		{is[*config.Error](err), exitUsage},
+		{is[*site.PatternError](err), exitUsage},
+		{is[*s3.OptionError](err), exitUsage},
+		{errors.Is(err, storage.ErrWrongRegion), exitUsage},
+		{is[*site.OutputError](err), exitGuard},
+		{is[*site.RefusedError](err), exitGuard},
+		{is[*plan.CollisionError](err), exitGuard},
+		{is[*deploy.ForeignError](err), exitGuard},
+		{is[*deploy.LockedError](err), exitLocked},
+		{errors.Is(err, deploy.ErrLost), exitLocked},
+		{errors.Is(err, storage.ErrNoBucket), exitNotFound},
+		{errors.Is(err, storage.ErrCredentials), exitDenied},
+		{errors.Is(err, storage.ErrDenied), exitDenied},
+	} {
+		if c.match {
+			return c.code
+		}
+	}
+	return exitFailed
+}
+
+// is reports whether err holds an error of type T.
+func is[T error](err error) bool {
+	var t T
+	return errors.As(err, &t)
+}
+
+// messages returns what to tell a person about an error that ended the run.
+func messages(ctx context.Context, err error) []event.Message {
+	var problems config.Errors
+	if errors.As(err, &problems) {
+		var out []event.Message
+		for _, p := range problems {
+			out = append(out, problem(p))
+		}
+		return out
+	}
+	var single *config.Error
+	if errors.As(err, &single) {
+		return []event.Message{problem(single)}
+	}
+	text := err.Error()
+	if ctx.Err() != nil {
+		text = interrupted(err)
+	}
+	return []event.Message{{Severity: event.Error, Text: text, Hint: hint(err)}}
+}
+
+func problem(p *config.Error) event.Message {
+	text := p.Msg
+	if p.File == "" && p.Source != "" {
+		text = p.Source + ": " + text
+	}
+	return event.Message{Severity: event.Error, Text: text, Hint: p.Hint, File: p.File, Line: p.Line, Column: p.Column}
+}
+
+// interrupted says what an interrupt left behind.
+func interrupted(err error) string {
+	switch {
+	case errors.Is(err, deploy.ErrOwed):
+		return "interrupted after the commit: " + err.Error()
+	case is[*deploy.PartialError](err):
+		return "interrupted: " + err.Error()
+	default:
+		return "interrupted; the live site is as it was"
+	}
+}
+
+// hint says what to do about an error. Some know it themselves.
+func hint(err error) string {
+	var hinted interface{ Hint() string }
+	if errors.As(err, &hinted) {
+		return hinted.Hint()
+	}
+	for _, h := range []struct {
+		match bool
+		text  string
+	}{
+		{errors.Is(err, deploy.ErrOwed), "Run pandastack again: it does what is left, and uploads nothing that is there."},
+		{is[*deploy.PartialError](err), "Run pandastack again: it reads what was touched and makes the site whole."},
+		{is[*deploy.LockedError](err), "Wait until it is done and run pandastack again."},
+		{errors.Is(err, deploy.ErrLost), "Run pandastack again to publish this version."},
+		{is[*deploy.ForeignError](err), "Nothing that no release put there is overwritten: remove it from the bucket, or set storage.prefix to a place that is this site's alone."},
+		{is[*plan.CollisionError](err), "Rename one of them; where the live release has it, deploy once without the other."},
+		{errors.Is(err, storage.ErrNoBucket), "Create the bucket, or correct storage.bucket, storage.region and storage.endpoint."},
+		{errors.Is(err, storage.ErrCredentials), "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the inputs of the same names, to a valid key of the storage provider."},
+		{errors.Is(err, storage.ErrDenied), "Give the key the permissions that docs/hosting.md lists for the provider."},
+		{errors.Is(err, storage.ErrWrongRegion), "Correct storage.region."},
+		{errors.Is(err, storage.ErrUnreachable), "Check storage.endpoint and the network."},
+		{errors.Is(err, storage.ErrModified), "Nothing may write to the output while it is published: run pandastack again when the build is done."},
+		{is[*state.NewerError](err), "Use the version of pandastack that wrote it, or a later one."},
+		{is[*state.ForeignError](err), "Give each site a storage.prefix, or storage.statePrefix, of its own."},
+		{is[*build.Error](err), "Nothing was published."},
+		{is[*usageError](err), "See pandastack --help."},
+	} {
+		if h.match {
+			return h.text
+		}
+	}
+	return ""
+}

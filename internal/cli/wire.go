@@ -1,0 +1,182 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/pandastack-io/pandastack/internal/cdn"
+	"github.com/pandastack-io/pandastack/internal/config"
+	"github.com/pandastack-io/pandastack/internal/deploy"
+	"github.com/pandastack-io/pandastack/internal/event"
+	"github.com/pandastack-io/pandastack/internal/state"
+	"github.com/pandastack-io/pandastack/internal/storage"
+	"github.com/pandastack-io/pandastack/providers/cloudflare"
+	"github.com/pandastack-io/pandastack/providers/local"
+	"github.com/pandastack-io/pandastack/providers/s3"
+)
+
+// target is where a site is published.
+type target struct {
+	site       state.Site
+	name       string // for people
+	live       storage.Store
+	state      storage.Store
+	mixedPaths bool
+	meters     []storage.Meter
+	dir        string // of a local target, absolute
+}
+
+// usage returns what all stores of the target together have used so far.
+func (t *target) usage() storage.Usage {
+	sum := storage.Usage{Requests: map[string]int64{}}
+	for _, m := range t.meters {
+		u := m.Usage()
+		for kind, n := range u.Requests {
+			sum.Requests[kind] += n
+		}
+		sum.BytesSent += u.BytesSent
+		sum.BytesReceived += u.BytesReceived
+	}
+	return sum
+}
+
+// open returns the target that the configuration names. It sends no request.
+func (a *app) open(ctx context.Context, s *settings) (*target, error) {
+	switch c := s.Config.Storage; {
+	case c == nil && a.run.CI:
+		return nil, s.Error("storage", "no storage is configured, and a site that is published on a CI runner is gone with it",
+			`Add "storage" to the file; docs/configuration.md has an example for each provider.`)
+	case c == nil:
+		a.say(event.Notice, "no storage is configured: publishing to "+defaultLocal+"/, a directory of this project", "")
+		return a.openLocal(s, &config.Storage{Path: defaultLocal})
+	case c.Provider == "local":
+		return a.openLocal(s, c)
+	default:
+		return a.openS3(ctx, s, c)
+	}
+}
+
+// defaultLocal is where a site goes that has no storage, relative to rootDir.
+const defaultLocal = ".pandastack/local"
+
+func (a *app) openLocal(s *settings, c *config.Storage) (*target, error) {
+	dir := filepath.FromSlash(c.Path)
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(s.root, dir)
+	}
+	store, err := local.New(dir)
+	if err != nil {
+		return nil, err
+	}
+	t := &target{dir: dir, name: filepath.ToSlash(filepath.Join(dir, c.Prefix)), meters: []storage.Meter{store}}
+	return t.place(store, store, c), nil
+}
+
+func (a *app) openS3(ctx context.Context, s *settings, c *config.Storage) (*target, error) {
+	o := s3.Options{
+		Provider: c.Provider, Bucket: c.Bucket, Region: c.Region, Endpoint: c.Endpoint, AccountID: c.AccountID,
+		PathStyle: c.PathStyle, ACL: c.ACL, SSE: c.SSE, KMSKeyID: c.KMSKeyID, Workers: deploy.DefaultWorkers,
+	}
+	if id, key := s.Secret("aws-access-key-id").Reveal(), s.Secret("aws-secret-access-key").Reveal(); id != "" && key != "" {
+		o.Credentials = credentials.NewStaticCredentialsProvider(id, key, s.Secret("aws-session-token").Reveal())
+	}
+	live, err := s3.New(ctx, o)
+	if err != nil {
+		return nil, a.optionError(s, err)
+	}
+	records := live
+	t := &target{name: c.Provider + "://" + c.Bucket + "/" + c.Prefix, mixedPaths: live.Siblings(), meters: []storage.Meter{live}}
+	if c.StateBucket != "" && c.StateBucket != c.Bucket {
+		o.Bucket = c.StateBucket
+		o.ACL = "" // the records are nobody else's business
+		if records, err = s3.New(ctx, o); err != nil {
+			return nil, a.optionError(s, err)
+		}
+		t.meters = append(t.meters, records)
+	}
+	t.site.Bucket = c.Bucket
+	return t.place(live, records, c), nil
+}
+
+// place narrows the stores of a target to the site's prefix and to the
+// state's, which never overlap with another site's.
+func (t *target) place(live, records storage.Store, c *config.Storage) *target {
+	t.site.Prefix = c.Prefix
+	t.live = storage.Prefixed(live, c.Prefix)
+	if c.StateBucket == "" && c.StatePrefix == "" {
+		t.state = storage.Prefixed(records, c.Prefix+state.Dir+"/")
+	} else {
+		t.state = storage.Prefixed(records, c.StatePrefix+c.Prefix)
+	}
+	return t
+}
+
+// keepOutOfGit makes git ignore what the embedded default writes.
+func (t *target) keepOutOfGit(root string) error {
+	if t.dir != filepath.Join(root, filepath.FromSlash(defaultLocal)) {
+		return nil
+	}
+	name := filepath.Join(filepath.Dir(t.dir), ".gitignore")
+	if _, err := os.Lstat(name); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(name, []byte("*\n"), 0o644)
+}
+
+// cdns returns the CDNs in front of the site.
+func (a *app) cdns(s *settings) ([]cdn.Purger, error) {
+	var out []cdn.Purger
+	for i, c := range s.Config.CDN {
+		token := s.Secret("cloudflare-api-token").Reveal()
+		if token == "" {
+			return nil, s.Error(fmt.Sprintf("cdn[%d].provider", i), "the Cloudflare zone cannot be purged without a token",
+				"Set CLOUDFLARE_API_TOKEN, or the input cloudflare-api-token, to a token with the permission Zone → Cache Purge.")
+		}
+		// The SDK's own variable, so that a proxy or a test can stand in.
+		p, err := cloudflare.New(cloudflare.Options{ZoneID: c.ZoneID, Token: token, BaseURL: a.Getenv("CLOUDFLARE_BASE_URL")})
+		if err != nil {
+			return nil, s.Error(fmt.Sprintf("cdn[%d]", i), err.Error(), "")
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// baseURL returns siteUrl, or nil where it is not set.
+func (s *settings) baseURL() (*url.URL, error) {
+	if s.Config.SiteURL == "" {
+		return nil, nil
+	}
+	return url.Parse(s.Config.SiteURL)
+}
+
+// optionError gives an error of the provider's options the place of the value.
+func (a *app) optionError(s *settings, err error) error {
+	var option *s3.OptionError
+	if errors.As(err, &option) {
+		return s.Error("storage."+option.Field, option.Reason, "")
+	}
+	return err
+}
+
+// repository returns the root of the work tree that rootDir lies in, or
+// rootDir where there is none.
+func repository(root string) string {
+	for dir := root; ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			return root
+		}
+	}
+}

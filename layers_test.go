@@ -1,0 +1,104 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/pandastack-io/pandastack"
+
+// rooms says which rooms of the module each room may import. What is not
+// listed here does not exist: docs/architecture.md draws the same.
+var rooms = map[string][]string{
+	"":                             {"internal/cli"},
+	"internal/event":               {},
+	"internal/storage":             {},
+	"internal/cdn":                 {},
+	"internal/config":              {"internal/storage"},
+	"internal/site":                {"internal/storage"},
+	"internal/state":               {"internal/storage"},
+	"internal/plan":                {"internal/site", "internal/state", "internal/storage"},
+	"internal/build":               {"internal/event"},
+	"internal/framework":           {"internal/build"},
+	"internal/ci":                  {"internal/event"},
+	"internal/report":              {"internal/event"},
+	"internal/deploy":              {"internal/cdn", "internal/event", "internal/plan", "internal/site", "internal/state", "internal/storage"},
+	"internal/cli":                 {"*"},
+	"providers/s3":                 {"internal/storage"},
+	"providers/local":              {"internal/storage"},
+	"providers/cloudflare":         {"internal/cdn"},
+	"internal/storage/storagetest": {"internal/storage"},
+	"internal/cdn/cdntest":         {"internal/cdn"},
+	"internal/testbed":             {},
+}
+
+// onlyInTests are rooms that the program itself never links.
+var onlyInTests = []string{"internal/storage/storagetest", "internal/cdn/cdntest", "internal/testbed"}
+
+// TestLayers holds the imports of every room, tests apart, to the table.
+func TestLayers(t *testing.T) {
+	seen := map[string]bool{}
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() && (name == "testdata" || strings.HasPrefix(d.Name(), ".") && name != ".") {
+			return orSkip(err)
+		}
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		room := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(name)), ".")
+		seen[room] = true
+		allowed, ok := rooms[room]
+		if !ok {
+			t.Errorf("%s: no room %q; add it to rooms and to docs/architecture.md", name, room)
+			return nil
+		}
+		for _, imported := range imports(t, name) {
+			if slices.Contains(onlyInTests, imported) && !slices.Contains(onlyInTests, room) {
+				t.Errorf("%s imports %s, which is for tests", name, imported)
+			} else if !slices.Contains(allowed, "*") && !slices.Contains(allowed, imported) {
+				t.Errorf("%s: %q may not import %q", name, room, imported)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for room := range rooms {
+		if !seen[room] {
+			t.Errorf("the room %q is in the table, and not in the tree", room)
+		}
+	}
+}
+
+func orSkip(err error) error {
+	if err != nil {
+		return err
+	}
+	return fs.SkipDir
+}
+
+// imports returns the rooms of this module that a file imports.
+func imports(t *testing.T, name string) []string {
+	f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, s := range f.Imports {
+		path, err := strconv.Unquote(s.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if room, ok := strings.CutPrefix(path, module+"/"); ok {
+			out = append(out, room)
+		}
+	}
+	return out
+}
