@@ -103,7 +103,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err.Error()} })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	a.addFlags(root, deployFlags)
-	root.AddCommand(deploy, a.planCommand(), a.buildCommand(), a.configCommand(), a.schemaCommand(), a.versionCommand())
+	root.AddCommand(deploy, a.planCommand(), a.buildCommand(), a.configCommand(), a.schemaCommand(), a.initCommand(), a.versionCommand())
 	return root
 }
 

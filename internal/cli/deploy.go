@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"github.com/pandastack-io/pandastack/internal/build"
@@ -109,16 +110,20 @@ func (a *app) deploy(ctx context.Context, s *settings) error {
 	return errors.Join(err, a.outputs(fin))
 }
 
+// outputNames are the outputs of the step, sorted. action.yml lists the same.
+var outputNames = []string{"changed", "release-id", "url"}
+
 // outputs sets the outputs of the step.
 func (a *app) outputs(fin event.Finished) error {
 	if a.actions == nil {
 		return nil
 	}
-	return errors.Join(
-		a.actions.SetOutput("release-id", fin.Release),
-		a.actions.SetOutput("url", fin.URL),
-		a.actions.SetOutput("changed", strconv.FormatBool(fin.Changed)),
-	)
+	values := map[string]string{"release-id": fin.Release, "url": fin.URL, "changed": strconv.FormatBool(fin.Changed)}
+	var errs []error
+	for _, name := range outputNames {
+		errs = append(errs, a.actions.SetOutput(name, values[name]))
+	}
+	return errors.Join(errs...)
 }
 
 // prepare builds and scans the site. What is live is read meanwhile.
@@ -145,14 +150,36 @@ func (a *app) prepare(ctx context.Context, s *settings) (*deploy.Run, []deploy.D
 			RunID: who.RunID, RunAttempt: who.RunAttempt, RunURL: who.RunURL, Actor: who.Actor,
 		},
 	})
-	if err := a.build(ctx, s); err != nil {
-		return nil, nil, nil, err
-	}
-	files, err := a.scan(ctx, s, t)
+	files, err := a.output(ctx, s, t, r)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	return r, deploy.FromFiles(files), t, nil
+}
+
+// output builds and scans the site. It stops as soon as it is known that the
+// storage cannot be read: nobody should wait for a build that cannot be
+// published.
+func (a *app) output(ctx context.Context, s *settings, t *target, r *deploy.Run) ([]site.File, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	unreadable := make(chan error, 1)
+	go func() {
+		err := r.Ready(ctx)
+		unreadable <- err
+		if err != nil {
+			cancel(err)
+		}
+	}()
+	err := a.build(ctx, s)
+	var files []site.File
+	if err == nil {
+		files, err = a.scan(ctx, s, t)
+	}
+	if err != nil && context.Cause(ctx) != nil {
+		return nil, <-unreadable
+	}
+	return files, err
 }
 
 // build installs dependencies and runs the build command.
@@ -184,7 +211,7 @@ func (a *app) scan(ctx context.Context, s *settings, t *target) ([]site.File, er
 	if err != nil {
 		return nil, err
 	}
-	a.sink.Emit(event.PhaseDone{Phase: event.Scan, Elapsed: time.Since(started), Detail: fmt.Sprintf("%d files, %s", len(files), humanize.Bytes(uint64(total)))})
+	a.sink.Emit(event.PhaseDone{Phase: event.Scan, Elapsed: time.Since(started), Detail: english.Plural(len(files), "file", "") + ", " + humanize.Bytes(uint64(total))})
 	return files, nil
 }
 

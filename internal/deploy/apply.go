@@ -3,11 +3,12 @@ package deploy
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pandastack-io/pandastack/internal/event"
@@ -277,5 +278,5 @@ func (u *upload) done(c plan.Change) {
 }
 
 func (u *upload) summary() string {
-	return fmt.Sprintf("%d objects", u.count)
+	return english.Plural(u.count, "object", "") + ", " + humanize.Bytes(uint64(u.bytes))
 }

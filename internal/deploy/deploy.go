@@ -86,6 +86,13 @@ func Open(ctx context.Context, o Options) *Run {
 	return r
 }
 
+// Ready waits until the head and the live release are read, and returns the
+// error that made this impossible.
+func (r *Run) Ready(ctx context.Context) error {
+	_, err := r.live(ctx)
+	return err
+}
+
 // live waits for what Open reads.
 func (r *Run) live(ctx context.Context) (*view, error) {
 	select {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/pandastack-io/pandastack/internal/cdn"
 	"github.com/pandastack-io/pandastack/internal/event"
 	"github.com/pandastack-io/pandastack/internal/plan"
@@ -75,7 +77,7 @@ func (s *settlement) deletions() {
 		return
 	}
 	s.eachDebt(func(d *debt) { d.Delete = false })
-	s.end(event.Delete, started, fmt.Sprintf("%d objects", len(keys)))
+	s.end(event.Delete, started, english.Plural(len(keys), "object", ""))
 }
 
 // deletable returns the paths that a debt deletes and that the live release
@@ -104,7 +106,7 @@ func (s *settlement) purges() {
 	}
 	wg.Wait()
 	s.dropUnknown()
-	s.end(event.Purge, started, fmt.Sprintf("%d URLs, %d requests", s.purged.URLs, s.purged.Requests))
+	s.end(event.Purge, started, english.Plural(s.purged.URLs, "URL", "")+", "+english.Plural(s.purged.Requests, "request", ""))
 }
 
 // urls returns what the named CDN is owed.

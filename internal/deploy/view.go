@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pandastack-io/pandastack/internal/state"
@@ -132,7 +133,7 @@ func (r *Run) resolve(ctx context.Context, v *view, desired []Desired) error {
 	if len(ours) == 0 {
 		return nil
 	}
-	r.note(fmt.Sprintf("an earlier deploy did not finish: reading %d paths that it may have touched", len(ours)))
+	r.note("an earlier deploy did not finish: reading "+english.Plural(len(ours), "path", "")+" that it may have touched")
 	return r.inspect(ctx, v, ours)
 }
 
