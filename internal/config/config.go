@@ -1,0 +1,84 @@
+package config
+
+// FileName is the name under which the configuration is looked for.
+const FileName = "pandastack.json"
+
+// Config is pandastack.json. Paths are relative to RootDir, RootDir to the
+// file. The comments of the fields are their descriptions in the JSON Schema
+// and in docs/configuration.md.
+type Config struct {
+	// The JSON Schema of this file, for editors.
+	Schema string `json:"$schema,omitempty"`
+	// What is deployed: a static site.
+	Type string `json:"type" jsonschema:"required,enum=static"`
+	// The directory that all other paths are relative to, itself relative to this file.
+	RootDir string `json:"rootDir,omitempty"`
+	// The command that installs dependencies. Without it the lock file decides; an empty string installs nothing.
+	InstallCommand *string `json:"installCommand,omitempty"`
+	// The command that builds the site. Without it the output is already there.
+	BuildCommand string `json:"buildCommand,omitempty"`
+	// Variables that are added to the environment of the install and build commands.
+	BuildEnv map[string]string `json:"buildEnv,omitempty"`
+	// How long the install and build commands may take together, for example 90s or 1h30m.
+	BuildTimeout string `json:"buildTimeout,omitempty" jsonschema:"minLength=1"`
+	// The directory that the build leaves and that is published, inside rootDir. It is needed, here or from a flag, input or variable.
+	OutputDir string `json:"outputDir,omitempty" jsonschema:"minLength=1"`
+	// The URL at which visitors see the site. A CDN needs it.
+	SiteURL string `json:"siteUrl,omitempty"`
+	// Where the site is published. Without it, outside CI, the site goes to .pandastack/local/.
+	Storage *Storage `json:"storage,omitempty"`
+	// The CDN in front of the site, or a list of them.
+	CDN []CDN `json:"cdn,omitempty"`
+	// Files of the output that are not published, as patterns. The last match wins; a leading ! includes again.
+	Ignore []string `json:"ignore,omitempty"`
+	// Headers that are stored with the files, as rules in order. A later rule overrides an earlier one.
+	Headers []HeaderRule `json:"headers,omitempty"`
+	// What differs in each environment: the same fields, without $schema, type and environments.
+	Environments map[string]Config `json:"environments,omitempty"`
+}
+
+// Storage says where the site is published.
+type Storage struct {
+	// The kind of storage: a brand of S3, or a local directory.
+	Provider string `json:"provider,omitempty" jsonschema:"enum=s3,enum=r2,enum=minio,enum=spaces,enum=b2,enum=scaleway,enum=hetzner,enum=wasabi,enum=tigris,enum=gcs,enum=local"`
+	// The bucket's name.
+	Bucket string `json:"bucket,omitempty"`
+	// The part of the bucket that is the site, for example blog/.
+	Prefix string `json:"prefix,omitempty"`
+	// The bucket's region.
+	Region string `json:"region,omitempty"`
+	// The URL of the S3 API, where the provider's own is not the right one.
+	Endpoint string `json:"endpoint,omitempty"`
+	// The Cloudflare account that holds an R2 bucket.
+	AccountID string `json:"accountId,omitempty" jsonschema:"pattern=^([0-9a-fA-F]{32})?$"`
+	// Whether the bucket is named in the URL's path instead of its host. Without it the provider decides.
+	PathStyle *bool `json:"pathStyle,omitempty"`
+	// Another bucket for the deploy's own records, where the site's bucket is public and cannot hide a prefix.
+	StateBucket string `json:"stateBucket,omitempty"`
+	// Where the deploy's own records lie. Without it: .pandastack/ below prefix.
+	StatePrefix string `json:"statePrefix,omitempty"`
+	// The canned ACL that is sent with every object. Without it none is sent.
+	ACL string `json:"acl,omitempty" jsonschema:"enum=private,enum=public-read,enum=public-read-write,enum=authenticated-read,enum=aws-exec-read,enum=bucket-owner-read,enum=bucket-owner-full-control"`
+	// The server-side encryption that is asked for.
+	SSE string `json:"sse,omitempty" jsonschema:"enum=AES256,enum=aws:kms,enum=aws:kms:dsse"`
+	// The KMS key of the encryption, with sse aws:kms or aws:kms:dsse.
+	KMSKeyID string `json:"kmsKeyId,omitempty"`
+	// The directory of the local provider, relative to rootDir.
+	Path string `json:"path,omitempty"`
+}
+
+// CDN is one CDN in front of the site.
+type CDN struct {
+	// The CDN's provider.
+	Provider string `json:"provider,omitempty" jsonschema:"enum=cloudflare"`
+	// The id of the Cloudflare zone.
+	ZoneID string `json:"zoneId,omitempty" jsonschema:"pattern=^([0-9a-fA-F]{32})?$"`
+}
+
+// HeaderRule sets headers on the files that match Source.
+type HeaderRule struct {
+	// The files, as a pattern relative to outputDir, for example assets/**.
+	Source string `json:"source" jsonschema:"required,minLength=1"`
+	// The headers by name. An empty value removes the header.
+	Headers map[string]string `json:"headers" jsonschema:"required"`
+}

@@ -1,0 +1,147 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// Options are the layers that Resolve merges. Each may be nil.
+type Options struct {
+	Flags     *Layer // FromFlags
+	Inputs    *Layer // FromInputs
+	Variables *Layer // FromVariables
+	File      *Layer // Parse
+}
+
+// given returns the layers that settings come from, strongest first.
+func (o Options) given() []*Layer { return []*Layer{o.Flags, o.Inputs, o.Variables} }
+
+// Defaults of the fields that have one.
+const (
+	defaultType         = "static"
+	defaultRootDir      = "."
+	defaultBuildTimeout = "1h"
+)
+
+// DefaultLocalPath is the directory of a local target that names none, and of
+// a site without storage, relative to rootDir.
+const DefaultLocalPath = ".pandastack/local"
+
+// Resolved is the configuration of a run, and where each value comes from.
+type Resolved struct {
+	// Config is the result: merged, checked and in normal form. Prefixes
+	// end in a slash, header names are canonical, and Environments and
+	// Schema are empty.
+	Config Config
+	// Environment is the environment block that was used. Empty: none.
+	Environment string
+
+	tree   *node
+	layers []*Layer
+}
+
+// Resolve merges the layers and checks the result. Flags win over inputs,
+// these over variables, these over the environment's block of the file, that
+// over the rest of the file, and that over the defaults. Objects merge deep,
+// lists replace.
+func Resolve(o Options) (*Resolved, error) {
+	r := &Resolved{layers: o.given()}
+	tree, err := r.fileTree(o.File)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range []*Layer{o.Variables, o.Inputs, o.Flags} {
+		tree = merge(tree, l.tree())
+	}
+	if o.File == nil { // what is missing is missing nowhere
+		whole := *tree
+		whole.origin = Origin{}
+		tree = &whole
+	}
+	c := &checker{tree: tree}
+	c.zone(o.given())
+	c.storage()
+	c.site()
+	if err := c.problems.orNil(); err != nil {
+		return nil, err
+	}
+	r.tree = c.tree
+	return r, r.decode()
+}
+
+// defaults returns the weakest layer.
+func defaults() *node {
+	fields := map[string]*node{}
+	for name, value := range map[string]string{"type": defaultType, "rootDir": defaultRootDir, "buildTimeout": defaultBuildTimeout} {
+		fields[name] = defaultText(value)
+	}
+	return &node{kind: object, fields: fields, origin: Origin{Source: "default"}}
+}
+
+func defaultText(value string) *node {
+	return &node{kind: text, text: value, origin: Origin{Source: "default"}}
+}
+
+// fileTree merges the defaults, the file and the environment's block of it.
+func (r *Resolved) fileTree(file *Layer) (*node, error) {
+	if file == nil {
+		file = &Layer{}
+	}
+	tree := merge(defaults(), file.root)
+	name, origin, _ := Find("environment", r.layers...)
+	if name == "" {
+		return tree, nil
+	}
+	block, ok := file.environments[name]
+	if !ok {
+		return nil, Errors{unknownEnvironment(name, origin, file.order)}
+	}
+	r.Environment = name
+	return merge(tree, block), nil
+}
+
+func unknownEnvironment(name string, origin Origin, known []string) *Error {
+	if len(known) == 0 {
+		return errorAt(origin, fmt.Sprintf("unknown environment %q: the file has none", name), `Add it to "environments".`)
+	}
+	hint := `Choose one of them, or add it to "environments".`
+	if near := nearest(name, known); near != "" {
+		hint = fmt.Sprintf("Did you mean %q?", near)
+	}
+	return errorAt(origin, fmt.Sprintf("unknown environment %q: the file has %s", name, strings.Join(known, ", ")), hint)
+}
+
+// tree returns the values that are part of the file, but for the zone.
+func (l *Layer) tree() *node {
+	if l == nil {
+		return nil
+	}
+	var root *node
+	for _, s := range settings {
+		g, ok := l.given[s.Name]
+		if !ok || s.Path == "" || s.Name == zoneSetting {
+			continue
+		}
+		if root == nil {
+			root = &node{kind: object, origin: g.origin}
+		}
+		value := fileShape.at(s.Path).normal(g.value)
+		root = root.with(s.Path, &node{kind: text, text: value, origin: g.origin})
+	}
+	return root
+}
+
+// decode fills Config from the tree, which has the types of Config.
+func (r *Resolved) decode() error {
+	tree := r.tree.without("$schema")
+	if cdn := tree.fields["cdn"]; cdn != nil && cdn.kind == object {
+		tree = tree.with("cdn", &node{kind: list, items: []*node{cdn}, origin: cdn.origin})
+	}
+	r.tree = tree
+	data, err := json.Marshal(tree)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(data, &r.Config)
+}

@@ -1,0 +1,253 @@
+package config
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// given is what a test resolves: a file, and values by name of setting.
+type sources struct {
+	file                     string
+	flags, inputs, variables map[string]string
+}
+
+func (s sources) resolve(t *testing.T) (*Resolved, error) {
+	t.Helper()
+	var o Options
+	var err error
+	if s.file != "" {
+		o.File = parse(t, s.file)
+	}
+	if o.Flags, err = FromFlags(s.flags); err != nil {
+		t.Fatal(err)
+	}
+	if o.Inputs, err = FromInputs(lookup(s.inputs, Setting.InputVariable)); err != nil {
+		t.Fatal(err)
+	}
+	if o.Variables, err = FromVariables(lookup(s.variables, func(s Setting) string { return s.Variable })); err != nil {
+		t.Fatal(err)
+	}
+	return Resolve(o)
+}
+
+// lookup returns a getenv that knows the values under their variables.
+func lookup(values map[string]string, variable func(Setting) string) func(string) string {
+	return func(name string) string {
+		for setting, value := range values {
+			if s, _ := SettingNamed(setting); name != "" && variable(s) == name {
+				return value
+			}
+		}
+		return ""
+	}
+}
+
+func resolve(t *testing.T, s sources) *Resolved {
+	t.Helper()
+	r, err := s.resolve(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestThreeFields(t *testing.T) {
+	r := resolve(t, sources{file: `{"type":"static","buildCommand":"npm run build","outputDir":"./dist/"}`})
+	want := Config{Type: "static", RootDir: ".", BuildCommand: "npm run build", BuildTimeout: "1h", OutputDir: "dist"}
+	if diff := cmp.Diff(want, r.Config); diff != "" {
+		t.Error(diff)
+	}
+	if r.BuildTimeout() != time.Hour {
+		t.Errorf("the build may take %v", r.BuildTimeout())
+	}
+}
+
+func TestOutputDir(t *testing.T) {
+	for written, want := range map[string]string{"dist": "dist", "./dist": "dist", "dist/": "dist", "a/b/../c": "a/c", ".": ".", "./": "."} {
+		r := resolve(t, sources{file: `{"type": "static", "outputDir": "` + written + `"}`})
+		if r.Config.OutputDir != want {
+			t.Errorf("%q became %q, not %q", written, r.Config.OutputDir, want)
+		}
+	}
+}
+
+// TestNoFile checks that flags alone will do.
+func TestNoFile(t *testing.T) {
+	r := resolve(t, sources{flags: map[string]string{"output-dir": "public"}})
+	if got := r.Error("storage", "missing", "").Error(); got != "missing" {
+		t.Errorf("a place for what is nowhere: %s", got)
+	}
+	if r.Config.OutputDir != "public" || r.Config.Type != "static" || r.Config.Storage != nil {
+		t.Errorf("got %+v", r.Config)
+	}
+}
+
+const layered = `{
+  "type": "static", "outputDir": "dist", "buildCommand": "make",
+  "siteUrl": "https://example.com", "installCommand": "",
+  "buildEnv": {"A": "file", "B": "file"},
+  "storage": {"provider": "s3", "bucket": "www", "prefix": "/blog"},
+  "cdn": {"provider": "cloudflare", "zoneId": "00000000000000000000000000000000"},
+  "ignore": ["*.map", "drafts/"],
+  "headers": [{"source": "/*.js", "headers": {"cache-control": " no-cache "}}],
+  "environments": {
+    "staging": {
+      "buildEnv": {"B": "staging"}, "ignore": ["x"],
+      "storage": {"bucket": "staging", "prefix": ""},
+      "cdn": {"zoneId": "11111111111111111111111111111111"}
+    },
+    "bare": {"cdn": [], "ignore": [], "installCommand": "npm ci", "storage": {"provider": "local"}},
+    "list": {"cdn": [{"provider": "cloudflare", "zoneId": "22222222222222222222222222222222"}]}
+  }
+}`
+
+func TestEnvironmentBlock(t *testing.T) {
+	none := ""
+	r := resolve(t, sources{file: layered, variables: map[string]string{"environment": "staging"}})
+	want := Config{
+		Type: "static", RootDir: ".", InstallCommand: &none, BuildCommand: "make", BuildTimeout: "1h", OutputDir: "dist",
+		BuildEnv: map[string]string{"A": "file", "B": "staging"},
+		SiteURL:  "https://example.com",
+		Storage:  &Storage{Provider: "s3", Bucket: "staging"},
+		CDN:      []CDN{{Provider: "cloudflare", ZoneID: "11111111111111111111111111111111"}},
+		Ignore:   []string{"x"},
+		Headers:  []HeaderRule{{Source: "/*.js", Headers: map[string]string{"Cache-Control": "no-cache"}}},
+	}
+	if diff := cmp.Diff(want, r.Config); diff != "" {
+		t.Error(diff)
+	}
+	if r.Environment != "staging" {
+		t.Errorf("environment %q", r.Environment)
+	}
+}
+
+// TestEnvironmentReplaces checks that lists replace, objects that are lists in
+// one layer too, and that another provider drops what it cannot use.
+func TestEnvironmentReplaces(t *testing.T) {
+	r := resolve(t, sources{file: layered, flags: map[string]string{"environment": "bare"}})
+	if len(r.Config.CDN) != 0 || len(r.Config.Ignore) != 0 || *r.Config.InstallCommand != "npm ci" {
+		t.Errorf("got %+v", r.Config)
+	}
+	if diff := cmp.Diff(&Storage{Provider: "local", Prefix: "blog/", Path: ".pandastack/local"}, r.Config.Storage); diff != "" {
+		t.Error(diff)
+	}
+	r = resolve(t, sources{file: layered, inputs: map[string]string{"environment": "list"}})
+	if diff := cmp.Diff([]CDN{{Provider: "cloudflare", ZoneID: "22222222222222222222222222222222"}}, r.Config.CDN); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	r := resolve(t, sources{
+		file:      layered,
+		flags:     map[string]string{"prefix": "x"},
+		inputs:    map[string]string{"environment": "staging", "build-command": " "},
+		variables: map[string]string{"site-url": "https://example.org", "zone-id": "33333333333333333333333333333333"},
+	})
+	for path, want := range map[string]string{
+		"outputDir":                        "pandastack.json:2:21",
+		"buildCommand":                     "pandastack.json:2:42",
+		"buildEnv.A":                       "pandastack.json:4:16",
+		"buildEnv.B":                       "pandastack.json:11:20 (environments.staging)",
+		"siteUrl":                          "PANDASTACK_SITE_URL",
+		"storage.provider":                 "pandastack.json:5:15",
+		"storage.bucket":                   "pandastack.json:12:19 (environments.staging)",
+		"storage.prefix":                   "flag --prefix",
+		"storage.region":                   "pandastack.json:5:3", // unset: of the object that would hold it
+		"cdn[0].provider":                  "pandastack.json:6:11",
+		"cdn[0].zoneId":                    "PANDASTACK_ZONE_ID",
+		"ignore[0]":                        "pandastack.json:11:48 (environments.staging)",
+		"headers[0].headers.Cache-Control": "pandastack.json:8:47",
+		"rootDir":                          "default",
+		"nothing.like.it":                  "pandastack.json:1:1",
+	} {
+		if got := r.Origin(path).String(); got != want {
+			t.Errorf("%s is from %q, not %q", path, got, want)
+		}
+	}
+	if got := r.Error("buildCommand", "failed", "Mend it.").Error(); got != "pandastack.json:2:58: failed" {
+		t.Errorf("got %q", got)
+	}
+	if got := r.Error("storage.prefix", "failed", "").Error(); got != "flag --prefix: failed" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestZoneSetting(t *testing.T) {
+	zone := map[string]string{"zone-id": "33333333333333333333333333333333"}
+	base := `"type": "static", "outputDir": "dist", "siteUrl": "https://example.com"`
+	want := []CDN{{Provider: "cloudflare", ZoneID: "33333333333333333333333333333333"}}
+	for name, cdn := range map[string]string{
+		"none":          ``,
+		"an empty list": `, "cdn": []`,
+		"object":        `, "cdn": {"provider": "cloudflare"}`,
+		"list":          `, "cdn": [{"provider": "cloudflare", "zoneId": "00000000000000000000000000000000"}]`,
+	} {
+		r := resolve(t, sources{file: "{" + base + cdn + "}", flags: zone})
+		if diff := cmp.Diff(want, r.Config.CDN); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+func TestSettingsBesideTheFile(t *testing.T) {
+	r := resolve(t, sources{
+		flags:     map[string]string{"output-dir": "dist", "dry-run": "TRUE"},
+		inputs:    map[string]string{"dry-run": "false", "cloudflare-api-token": " t0ken\n"},
+		variables: map[string]string{"cloudflare-api-token": "other", "install": "never"},
+	})
+	if !r.Switch("dry-run") || r.Switch("json") {
+		t.Error("a switch is wrong")
+	}
+	if v, o := r.Setting("install"); v != "never" || o.String() != "PANDASTACK_INSTALL" {
+		t.Errorf("install is %q from %v", v, o)
+	}
+	if v, o := r.Setting("config"); v != FileName || o.String() != "default" {
+		t.Errorf("config is %q from %v", v, o)
+	}
+	token := r.Secret("cloudflare-api-token")
+	if v, o := r.Setting("cloudflare-api-token"); v != "(set)" || o.String() != "input cloudflare-api-token" || token.Reveal() != "t0ken" {
+		t.Errorf("the token is %q from %v", v, o)
+	}
+	if aws := r.Secret("aws-session-token"); aws.Set() || aws.String() != "" || !token.Set() {
+		t.Error("Set is wrong")
+	}
+}
+
+func TestLayersRefuse(t *testing.T) {
+	var problems strings.Builder
+	_, err := FromFlags(map[string]string{
+		"dry-run": "maybe", "install": "alway", "output-dir": "../x", "frobnicate": "x",
+		"cloudflare-api-token": "secret", "storage-provider": "", "build-timeout": "-1s", "prefix": "",
+	})
+	problems.WriteString(described(err))
+	_, err = FromInputs(lookup(map[string]string{"site-url": "example.com", "json": "x"}, Setting.InputVariable))
+	problems.WriteString(described(err))
+	_, err = FromVariables(lookup(map[string]string{"zone-id": "example.com"}, func(s Setting) string { return s.Variable }))
+	problems.WriteString(described(err))
+	want := `flag --build-timeout: "buildTimeout" is "-1s", which is not a time
+hint: Write a number with a unit, for example 90s, 20m or 1h30m.
+flag --cloudflare-api-token: unknown flag
+hint: Give it as the variable CLOUDFLARE_API_TOKEN, which other programs cannot read from the command line.
+flag --dry-run: "maybe" is not true or false
+hint: Write true or false.
+flag --frobnicate: unknown flag
+hint: See --help.
+flag --install: unknown value "alway"
+hint: Did you mean "always"?
+flag --output-dir: "outputDir" is "../x", which is not inside the root directory
+hint: Write a path relative to rootDir; set rootDir where the site lies elsewhere.
+flag --storage-provider: unknown value "" for "storage.provider"
+hint: Known values: s3, r2, minio, spaces, b2, scaleway, hetzner, wasabi, tigris, gcs, local.
+input site-url: "siteUrl" must be an absolute URL
+hint: Write it in full, for example https://www.example.com.
+PANDASTACK_ZONE_ID: "cdn.zoneId" must be 32 hexadecimal digits
+hint: Copy the id from Cloudflare's dashboard; it is not the name.
+`
+	if diff := cmp.Diff(want, problems.String()); diff != "" {
+		t.Error(diff)
+	}
+}
