@@ -53,17 +53,14 @@ func (a *app) open(ctx context.Context, s *settings) (*target, error) {
 		return nil, s.Error("storage", "no storage is configured, and a site that is published on a CI runner is gone with it",
 			`Add "storage" to the file; docs/configuration.md has an example for each provider.`)
 	case c == nil:
-		a.say(event.Notice, "no storage is configured: publishing to "+defaultLocal+"/, a directory of this project", "")
-		return a.openLocal(s, &config.Storage{Path: defaultLocal})
+		a.say(event.Notice, "no storage is configured: publishing to "+config.DefaultLocalPath+"/, a directory of this project", "")
+		return a.openLocal(s, &config.Storage{Path: config.DefaultLocalPath})
 	case c.Provider == "local":
 		return a.openLocal(s, c)
 	default:
 		return a.openS3(ctx, s, c)
 	}
 }
-
-// defaultLocal is where a site goes that has no storage, relative to rootDir.
-const defaultLocal = ".pandastack/local"
 
 func (a *app) openLocal(s *settings, c *config.Storage) (*target, error) {
 	dir := filepath.FromSlash(c.Path)
@@ -119,7 +116,7 @@ func (t *target) place(live, records storage.Store, c *config.Storage) *target {
 
 // keepOutOfGit makes git ignore what the embedded default writes.
 func (t *target) keepOutOfGit(root string) error {
-	if t.dir != filepath.Join(root, filepath.FromSlash(defaultLocal)) {
+	if t.dir != filepath.Join(root, filepath.FromSlash(config.DefaultLocalPath)) {
 		return nil
 	}
 	name := filepath.Join(filepath.Dir(t.dir), ".gitignore")

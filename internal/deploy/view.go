@@ -133,7 +133,7 @@ func (r *Run) resolve(ctx context.Context, v *view, desired []Desired) error {
 	if len(ours) == 0 {
 		return nil
 	}
-	r.note("an earlier deploy did not finish: reading "+english.Plural(len(ours), "path", "")+" that it may have touched")
+	r.note("an earlier deploy did not finish: reading " + english.Plural(len(ours), "path", "") + " that it may have touched")
 	return r.inspect(ctx, v, ours)
 }
 
