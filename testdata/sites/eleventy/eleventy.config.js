@@ -1,0 +1,4 @@
+export default function (eleventy) {
+  eleventy.addPassthroughCopy("assets");
+  return { dir: { input: ".", output: "_site" }, markdownTemplateEngine: "njk" };
+}

@@ -1,0 +1,1 @@
+document.querySelector("#year").textContent = new Date().getFullYear();

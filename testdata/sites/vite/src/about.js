@@ -1,0 +1,4 @@
+import "./style.css";
+import { plural } from "./plural.js";
+
+document.title = `About ${plural(2)}`;

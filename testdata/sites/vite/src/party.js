@@ -1,0 +1,1 @@
+export const party = () => document.body.classList.add("party");

@@ -1,0 +1,1 @@
+export const plural = (n) => `${n} ${n === 1 ? "click" : "clicks"}`;

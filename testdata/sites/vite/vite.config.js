@@ -1,0 +1,6 @@
+export default {
+  build: {
+    rollupOptions: { input: ["index.html", "about.html"] },
+    sourcemap: true,
+  },
+};
