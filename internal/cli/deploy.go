@@ -78,7 +78,7 @@ func (a *app) buildCommand() *cobra.Command {
 
 // preview shows what a deploy would do.
 func (a *app) preview(ctx context.Context, s *settings, exitCode bool) error {
-	r, desired, _, err := a.prepare(ctx, s)
+	r, desired, _, err := a.prepare(ctx, s, true)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (a *app) preview(ctx context.Context, s *settings, exitCode bool) error {
 
 // deploy publishes the site.
 func (a *app) deploy(ctx context.Context, s *settings) error {
-	r, desired, t, err := a.prepare(ctx, s)
+	r, desired, t, err := a.prepare(ctx, s, false)
 	if err != nil {
 		return err
 	}
@@ -127,12 +127,12 @@ func (a *app) outputs(fin event.Finished) error {
 }
 
 // prepare builds and scans the site. What is live is read meanwhile.
-func (a *app) prepare(ctx context.Context, s *settings) (*deploy.Run, []deploy.Desired, *target, error) {
+func (a *app) prepare(ctx context.Context, s *settings, preview bool) (*deploy.Run, []deploy.Desired, *target, error) {
 	t, err := a.open(ctx, s)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	purgers, err := a.cdns(s)
+	purgers, err := a.cdns(s, preview)
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/pandastack-io/pandastack/internal/config"
 	"github.com/pandastack-io/pandastack/internal/deploy"
 	"github.com/pandastack-io/pandastack/internal/event"
+	"github.com/pandastack-io/pandastack/internal/framework"
 	"github.com/pandastack-io/pandastack/internal/plan"
 	"github.com/pandastack-io/pandastack/internal/site"
 	"github.com/pandastack-io/pandastack/internal/state"
@@ -65,6 +66,7 @@ func exitCode(ctx context.Context, err error) int {
 		{errors.Is(err, deploy.ErrOwed), exitOwed},
 		{is[*deploy.PartialError](err), exitPartial},
 		{is[*usageError](err), exitUsage},
+		{errors.Is(err, framework.ErrUnknown), exitUsage},
 		{is[*config.Error](err), exitUsage},
 		{is[*site.PatternError](err), exitUsage},
 		{is[*s3.OptionError](err), exitUsage},
@@ -136,7 +138,7 @@ func interrupted(err error) string {
 // hint says what to do about an error. Some know it themselves.
 func hint(err error) string {
 	var hinted interface{ Hint() string }
-	if errors.As(err, &hinted) {
+	if errors.As(err, &hinted) && hinted.Hint() != "" {
 		return hinted.Hint()
 	}
 	for _, h := range []struct {
@@ -158,6 +160,7 @@ func hint(err error) string {
 		{is[*state.NewerError](err), "Use the version of pandastack that wrote it, or a later one."},
 		{is[*state.ForeignError](err), "Give each site a storage.prefix, or storage.statePrefix, of its own."},
 		{is[*build.Error](err), "Nothing was published."},
+		{errors.Is(err, framework.ErrUnknown), "Write pandastack.json by hand: docs/configuration.md describes each field."},
 		{is[*usageError](err), "See pandastack --help."},
 	} {
 		if h.match {

@@ -129,10 +129,26 @@ func (t *target) keepOutOfGit(root string) error {
 	return os.WriteFile(name, []byte("*\n"), 0o644)
 }
 
-// cdns returns the CDNs in front of the site.
-func (a *app) cdns(s *settings) ([]cdn.Purger, error) {
+// unarmed stands for a CDN in a run that writes nothing and needs no token.
+type unarmed struct{ name string }
+
+// Name returns the provider's name.
+func (u unarmed) Name() string { return u.name }
+
+// Purge always fails: a preview does not call it.
+func (u unarmed) Purge(context.Context, cdn.ChangeSet) (cdn.Result, error) {
+	return cdn.Result{}, fmt.Errorf("%s: a preview purges nothing", u.name)
+}
+
+// cdns returns the CDNs in front of the site; for a preview, without what
+// they need to purge.
+func (a *app) cdns(s *settings, preview bool) ([]cdn.Purger, error) {
 	var out []cdn.Purger
 	for i, c := range s.Config.CDN {
+		if preview {
+			out = append(out, unarmed{c.Provider})
+			continue
+		}
 		token := s.Secret("cloudflare-api-token").Reveal()
 		if token == "" {
 			return nil, s.Error(fmt.Sprintf("cdn[%d].provider", i), "the Cloudflare zone cannot be purged without a token",

@@ -577,6 +577,24 @@ func TestOwedDeletionOfWhatIsBack(t *testing.T) {
 	w.check(v1)
 }
 
+// TestRefusedObjectStaysForeign refuses a deploy because of an object that has
+// the very bytes that it would write. The next run must not take it for the
+// work of the first.
+func TestRefusedObjectStaysForeign(t *testing.T) {
+	w := newWorld(t).quiet()
+	w.put("blog/a.css", "a")
+	old := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(filepath.Join(w.bucket.Dir(), "blog", "a.css"), old, old); err != nil {
+		t.Fatal(err)
+	}
+	var foreign *ForeignError
+	for range 3 {
+		if _, err := w.deploy(v1); !errors.As(err, &foreign) || !slices.Equal(foreign.Paths, []string{"a.css"}) {
+			t.Fatalf("got %v", err)
+		}
+	}
+}
+
 // TestForeignObjectInDoubt puts a foreign object where a deploy that failed
 // meant to write: it is neither taken over nor deleted.
 func TestForeignObjectInDoubt(t *testing.T) {

@@ -101,32 +101,25 @@ func (r *Run) get(ctx context.Context, key string, decode func(io.Reader) error)
 // what is owed are loaded. So is what is still to be deleted and is wanted
 // again: it is ours, but no longer in the release.
 func (r *Run) resolve(ctx context.Context, v *view, desired []Desired) error {
-	ours := map[string][]storage.Digest{}
-	note := func(t state.Touch) {
-		digests := ours[t.Path]
-		if t.SHA256 != nil {
-			digests = append(digests, *t.SHA256)
-		}
-		ours[t.Path] = digests
-	}
+	ours := map[string][]claim{}
 	for _, id := range v.doubts() {
-		touches, err := r.intent(ctx, id)
+		in, err := r.intent(ctx, id)
 		if err != nil {
 			return err
 		}
-		for _, t := range touches {
-			note(t)
+		for _, t := range in.touches {
+			ours[t.Path] = append(ours[t.Path], in.claims(t)...)
 		}
 	}
 	for _, d := range v.head.Owed {
-		touches, err := r.intent(ctx, d.Intent)
+		in, err := r.intent(ctx, d.Intent)
 		if err != nil {
 			return err
 		}
-		v.debts = append(v.debts, debt{d, touches})
-		for _, t := range touches {
+		v.debts = append(v.debts, debt{d, in.touches})
+		for _, t := range in.touches {
 			if d.Delete && t.Delete && wanted(desired, t.Path) {
-				note(t)
+				ours[t.Path] = append(ours[t.Path], in.claims(t)...)
 			}
 		}
 	}
@@ -137,37 +130,73 @@ func (r *Run) resolve(ctx context.Context, v *view, desired []Desired) error {
 	return r.inspect(ctx, v, ours)
 }
 
+// claim says which object at a path is ours.
+type claim struct {
+	digest storage.Digest
+	// since is when the deploy announced that it would write the object, by
+	// the server's clock: an older one with the same bytes is not its work.
+	// Zero: any.
+	since time.Time
+}
+
+// clockSlack is how far the clocks of one provider's servers may be apart.
+const clockSlack = 5 * time.Second
+
+// covers reports whether an object with this digest, last changed at the
+// given time, is ours.
+func (c claim) covers(digest storage.Digest, modified time.Time) bool {
+	return c.digest == digest && (c.since.IsZero() || modified.IsZero() || !modified.Before(c.since.Add(-clockSlack)))
+}
+
+// intent is what an intent lists, and when it was written.
+type intent struct {
+	touches []state.Touch
+	written time.Time
+}
+
+// claims returns what a touch says about whose the object is.
+func (in intent) claims(t state.Touch) []claim {
+	switch {
+	case t.SHA256 == nil:
+		return nil
+	case t.Delete: // it was in the release that the deploy started from
+		return []claim{{digest: *t.SHA256}}
+	default:
+		return []claim{{*t.SHA256, in.written}}
+	}
+}
+
 // wanted reports whether a path is among the desired objects, which are sorted.
 func wanted(desired []Desired, path string) bool {
 	_, ok := slices.BinarySearchFunc(desired, path, func(d Desired, path string) int { return cmp.Compare(d.Path, path) })
 	return ok
 }
 
-// intent returns what an intent lists. A deploy that stopped before it wrote
-// its intent has touched nothing.
-func (r *Run) intent(ctx context.Context, id string) ([]state.Touch, error) {
-	var in *state.Intent
-	_, err := r.get(ctx, state.IntentKey(id), func(body io.Reader) (err error) {
-		in, err = state.DecodeIntent(body, r.Site)
+// intent reads an intent. A deploy that stopped before it wrote its intent has
+// touched nothing.
+func (r *Run) intent(ctx context.Context, id string) (intent, error) {
+	var out intent
+	info, err := r.get(ctx, state.IntentKey(id), func(body io.Reader) error {
+		in, err := state.DecodeIntent(body, r.Site)
+		if err == nil {
+			out.touches = in.Touches
+		}
 		return err
 	})
 	if notExist(err) {
-		return nil, nil
+		return intent{}, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	return in.Touches, nil
+	out.written = info.Modified
+	return out, err
 }
 
 // inspect replaces what the release says of the doubted paths by what is in
-// the bucket. An object with a digest that no deploy of ours meant to write
-// there is left out, so that writing to it is refused as to any foreign one.
-func (r *Run) inspect(ctx context.Context, v *view, ours map[string][]storage.Digest) error {
+// the bucket. An object that no deploy of ours can have written is left out, so that writing to it is refused as to any foreign one.
+func (r *Run) inspect(ctx context.Context, v *view, ours map[string][]claim) error {
 	kept := make([]state.Object, 0, len(v.objects))
 	for _, o := range v.objects {
-		if digests, ok := ours[o.Path]; ok {
-			ours[o.Path] = append(digests, o.SHA256)
+		if claims, ok := ours[o.Path]; ok {
+			ours[o.Path] = append(claims, claim{digest: o.SHA256})
 		} else {
 			kept = append(kept, o)
 		}
@@ -175,15 +204,15 @@ func (r *Run) inspect(ctx context.Context, v *view, ours map[string][]storage.Di
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(r.Workers)
-	for path, digests := range ours {
+	for path, claims := range ours {
 		v.doubted = append(v.doubted, path)
 		g.Go(func() error {
-			o, err := r.fetch(ctx, path)
-			if notExist(err) || err == nil && !slices.Contains(digests, o.SHA256) {
-				return nil
-			}
+			o, modified, err := r.fetch(ctx, path)
 			if err != nil {
-				return err
+				return ignoreNotExist(err)
+			}
+			if !slices.ContainsFunc(claims, func(c claim) bool { return c.covers(o.SHA256, modified) }) {
+				return nil
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -200,17 +229,26 @@ func (r *Run) inspect(ctx context.Context, v *view, ours map[string][]storage.Di
 	return nil
 }
 
-// fetch reads a live object and describes it as it is now.
-func (r *Run) fetch(ctx context.Context, path string) (state.Object, error) {
+func ignoreNotExist(err error) error {
+	if notExist(err) {
+		return nil
+	}
+	return err
+}
+
+// fetch reads a live object and describes it as it is now, with the time of
+// its last change.
+func (r *Run) fetch(ctx context.Context, path string) (state.Object, time.Time, error) {
 	obj, err := r.Live.Get(ctx, path)
 	if err != nil {
-		return state.Object{}, err
+		return state.Object{}, time.Time{}, err
 	}
 	defer obj.Body.Close()
 	h := sha256.New()
 	n, err := io.Copy(h, obj.Body)
 	if err != nil {
-		return state.Object{}, &storage.Error{Op: "get", Key: path, Err: err}
+		return state.Object{}, time.Time{}, &storage.Error{Op: "get", Key: path, Err: err}
 	}
-	return state.Object{Path: path, Size: n, SHA256: storage.Digest(h.Sum(nil)), Headers: obj.Headers, ETag: obj.ETag}, nil
+	o := state.Object{Path: path, Size: n, SHA256: storage.Digest(h.Sum(nil)), Headers: obj.Headers, ETag: obj.ETag}
+	return o, obj.Modified, nil
 }
