@@ -1,0 +1,66 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/pandastack-io/pandastack/internal/event"
+)
+
+// JSON returns a sink for programs: one object per line, with "time" (RFC 3339
+// with nanoseconds, UTC), "event" (event.Event's Type) and the fields of the
+// event as they are tagged. Lists and maps are never null. Names are stable:
+// fields may be added, not renamed.
+func JSON(w io.Writer) Sink { return &lines{out: &sticky{w: w}, now: time.Now} }
+
+type lines struct {
+	stream
+	out *sticky
+	now func() time.Time
+}
+
+func (l *lines) Emit(e event.Event) {
+	l.do(func() { _, _ = l.out.Write(encode(l.now(), e)) })
+}
+
+// Close returns the first error of the writer.
+func (l *lines) Close() error {
+	l.end(func() {})
+	return l.out.err
+}
+
+// encode renders one line.
+func encode(now time.Time, e event.Event) []byte {
+	var fields bytes.Buffer
+	enc := json.NewEncoder(&fields)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(filled(e)) // events hold nothing that JSON cannot
+	b := fmt.Appendf(nil, `{"time":%q,"event":%q`, now.UTC().Format(time.RFC3339Nano), e.Type())
+	if rest := bytes.TrimSpace(fields.Bytes()); len(rest) > len("{}") {
+		b = append(b, ',')
+		b = append(b, rest[1:]...)
+	} else {
+		b = append(b, '}')
+	}
+	return append(b, '\n')
+}
+
+// filled returns the event with empty lists and maps in place of missing ones.
+func filled(e event.Event) event.Event {
+	switch e := e.(type) {
+	case event.Planned:
+		if e.Changes == nil {
+			e.Changes = []event.Change{}
+		}
+		return e
+	case event.Finished:
+		if e.Requests == nil {
+			e.Requests = map[string]int64{}
+		}
+		return e
+	}
+	return e
+}

@@ -1,0 +1,171 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/pandastack-io/pandastack/internal/event"
+)
+
+// How much of a plan is shown unless all of it is asked for. A plan of up to
+// showAll changes is always shown whole.
+const (
+	showAll       = 25
+	showPages     = 15
+	showLargest   = 10
+	showHeaders   = 5
+	showDeletions = 20
+)
+
+// WritePlan writes a plan as text: where to, how much of what, and the changes
+// that a person wants to see: pages, the largest uploads, deletions. The marks
+// are + new, ~ other bytes, h the same bytes with other headers, - gone. It
+// returns the first error of the writer.
+func WritePlan(c Console, p event.Planned, o Options) error {
+	w := &sticky{w: c.W}
+	if len(p.Changes) == 0 {
+		fmt.Fprintln(w, nothing(p.Kept))
+		return w.err
+	}
+	live := "the first release"
+	if p.Live != "" {
+		live = "live: " + name(p.Live)
+	}
+	fmt.Fprintf(w, "%s %s (%s)\n", c.paint(bold, "Plan for"), name(p.Target), live)
+	summary := fmt.Sprintf("%s; upload %s of %s", c.summary(p.Created, p.Updated, p.Headers, p.Deleted, p.Kept), size(p.UploadBytes), size(p.TotalBytes))
+	if p.PurgeURLs > 0 {
+		summary += "; purge " + count(p.PurgeURLs, "URL")
+	}
+	fmt.Fprintf(w, "%s\n\n", summary)
+	shown := notable(p.Changes, o.Full)
+	writeChanges(w, c, shown)
+	if more := len(p.Changes) - len(shown); more > 0 {
+		fmt.Fprintf(w, "  %s\n", c.paint(dim, fmt.Sprintf("… and %d more (--full shows all)", more)))
+	}
+	return w.err
+}
+
+// nothing is the plan without a change.
+func nothing(kept int) string {
+	if kept == 1 {
+		return "Nothing to do: 1 file matches the live release"
+	}
+	return fmt.Sprintf("Nothing to do: %d files match the live release", kept)
+}
+
+// summary renders the counts, for example "+12 ~3 h2 -1, 240 kept". The count
+// of changed headers is left out where there is none.
+func (c Console) summary(created, updated, headers, deleted, kept int) string {
+	parts := []string{c.paint(green, fmt.Sprintf("+%d", created)), c.paint(yellow, fmt.Sprintf("~%d", updated))}
+	if headers > 0 {
+		parts = append(parts, c.paint(cyan, fmt.Sprintf("h%d", headers)))
+	}
+	parts = append(parts, c.paint(red, fmt.Sprintf("-%d", deleted)))
+	return fmt.Sprintf("%s, %d kept", strings.Join(parts, " "), kept)
+}
+
+// mark returns the symbol and the colour of a kind of change.
+func mark(op string) (symbol, color string) {
+	switch op {
+	case "create":
+		return "+", green
+	case "update":
+		return "~", yellow
+	case "headers":
+		return "h", cyan
+	case "delete":
+		return "-", red
+	}
+	return "?", ""
+}
+
+// notable returns the changes to show, in groups: pages by path, other uploads
+// by size, changed headers, deletions.
+func notable(changes []event.Change, full bool) []event.Change {
+	byPath := func(a, b event.Change) int { return cmp.Compare(a.Path, b.Path) }
+	bySize := func(a, b event.Change) int { return cmp.Or(cmp.Compare(b.Size, a.Size), byPath(a, b)) }
+	groups := [4]struct {
+		list  []event.Change
+		most  int
+		order func(a, b event.Change) int
+	}{{nil, showPages, byPath}, {nil, showLargest, bySize}, {nil, showHeaders, byPath}, {nil, showDeletions, byPath}}
+	for _, ch := range changes {
+		g := &groups[group(ch)]
+		g.list = append(g.list, ch)
+	}
+	var out []event.Change
+	for _, g := range groups {
+		slices.SortFunc(g.list, g.order)
+		if !full && len(changes) > showAll {
+			g.list = g.list[:min(len(g.list), g.most)]
+		}
+		out = append(out, g.list...)
+	}
+	return out
+}
+
+// group returns the place of a change in notable's order.
+func group(ch event.Change) int {
+	switch {
+	case ch.Op == "delete":
+		return 3
+	case ch.Op == "headers":
+		return 2
+	case strings.HasSuffix(ch.Stage, "pages"):
+		return 0
+	}
+	return 1
+}
+
+// Columns of a change: mark, path, size, difference of size, reason.
+const (
+	sizeColumn   = 7  // "999 kB" and a space
+	deltaColumn  = 8  // with the sign
+	reasonColumn = 23 // at least, for "no longer in the output"; 7 fewer below 80 columns
+	widestPath   = 60 // longer ones break the alignment of plain text
+	fixedColumns = 4 + 1 + sizeColumn + 1 + deltaColumn + 2
+)
+
+func writeChanges(w io.Writer, c Console, changes []event.Change) {
+	width, pathColumn := c.width(), 0
+	for _, ch := range changes {
+		pathColumn = max(pathColumn, cells.StringWidth(name(ch.Path)))
+	}
+	if width > 0 {
+		reason := reasonColumn
+		if width < defaultWidth {
+			reason -= 7
+		}
+		pathColumn = min(pathColumn, max(width-fixedColumns-reason, 16))
+	} else {
+		pathColumn = min(pathColumn, widestPath)
+	}
+	for _, ch := range changes {
+		symbol, color := mark(ch.Op)
+		path := name(ch.Path)
+		if width > 0 {
+			path = fitLeft(path, pathColumn)
+		}
+		bytes, diff := weights(ch)
+		row := fmt.Sprintf("%s %*s %*s  %s", cells.FillRight(path, pathColumn), sizeColumn, bytes, deltaColumn, diff, name(ch.Reason))
+		if width > 0 {
+			row = fit(row, width-4)
+		}
+		fmt.Fprintf(w, "  %s %s\n", c.paint(color, symbol), strings.TrimRight(row, " "))
+	}
+}
+
+// weights returns the size of a change and its difference to what is live.
+// Changed headers upload nothing.
+func weights(ch event.Change) (bytes, diff string) {
+	switch ch.Op {
+	case "headers":
+		return "", ""
+	case "update":
+		return size(ch.Size), delta(ch.Size - ch.OldSize)
+	}
+	return size(ch.Size), ""
+}
