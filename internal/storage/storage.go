@@ -1,0 +1,101 @@
+// Package storage defines Store, the small interface through which a deploy
+// reads and writes a bucket, and what all providers share: digests, headers,
+// conditions, errors and wrappers. Providers live in providers/ and pass the
+// conformance suite in storagetest.
+package storage
+
+import (
+	"context"
+	"io"
+	"iter"
+	"time"
+)
+
+// Store is one bucket, or the part of one below a prefix. All methods are safe
+// for concurrent use. Keys are UTF-8, separated by slashes, without a leading
+// slash. Every error is an *Error that wraps one of the sentinels of this
+// package where one fits, so that callers branch with errors.Is.
+//
+// A Store retries what its provider calls temporary; callers never retry.
+type Store interface {
+	// Get opens the object at key. The caller closes Body. A missing object
+	// is ErrNotExist, a missing bucket ErrNoBucket.
+	Get(ctx context.Context, key string) (*Object, error)
+
+	// Put writes src to key, whole or not at all, with exactly the given
+	// headers. The bytes are hashed as they are sent: where they are not
+	// src.SHA256 or not src.Size long, nothing is left at key that was not
+	// there before wherever the provider can tell in time, and the error is
+	// ErrModified. An unmet condition is ErrPrecondition, and nothing was
+	// written. The returned Info has Key, Size, ETag and Date.
+	Put(ctx context.Context, key string, src Source, headers Headers, cond Condition) (Info, error)
+
+	// Delete removes the keys, any number of them. A key that does not exist
+	// counts as removed. Where some fail, the error joins one *Error for each
+	// failed key, and all others are gone.
+	Delete(ctx context.Context, keys ...string) error
+
+	// List yields every object whose key starts with prefix, in ascending
+	// byte order of their keys, with Key, Size, ETag and Modified. It ends at
+	// the first error, which it yields with a zero Info.
+	List(ctx context.Context, prefix string) iter.Seq2[Info, error]
+}
+
+// Copier is implemented by stores that can copy an object without its bytes
+// passing through this process. Find it with a type assertion; wrappers
+// implement it only where what they wrap does.
+type Copier interface {
+	// Copy copies the object at from to key, with exactly the given headers
+	// in place of the source's. Where from.ETag is set and the source has
+	// another ETag, the error is ErrPrecondition and nothing was written. A
+	// source that this store cannot reach (another provider or endpoint) is
+	// ErrUnsupported. Copying a key onto itself replaces its headers. The
+	// returned Info has Key, ETag and Date.
+	Copy(ctx context.Context, from CopySource, key string, headers Headers) (Info, error)
+}
+
+// CopySource names the object that Copy reads.
+type CopySource struct {
+	Store Store // nil: the store that copies
+	Key   string
+	ETag  string // not empty: copy only this version
+	Size  int64  // bytes; providers copy large objects in parts
+}
+
+// Meter is implemented by stores that count what they send.
+type Meter interface {
+	// Usage returns the running totals since the store was made.
+	Usage() Usage
+}
+
+// Usage is what a store has used so far.
+type Usage struct {
+	// Requests counts requests, retries and parts included, by kind: GET,
+	// HEAD, PUT, COPY, LIST, POST (multipart control) and DELETE.
+	Requests map[string]int64
+	// BytesSent and BytesReceived count body bytes.
+	BytesSent, BytesReceived int64
+}
+
+// Info describes an object.
+type Info struct {
+	Key      string
+	Size     int64     // bytes
+	ETag     string    // opaque, without the quotes; never an identity of content
+	Modified time.Time // last change, by the server's clock
+	Date     time.Time // the server's clock when it answered; zero where it does not tell
+	Headers  Headers   // set by Get only
+}
+
+// Object is an object opened for reading.
+type Object struct {
+	Info
+	Body io.ReadCloser
+}
+
+// Condition is what must hold at a key for a Put to be done. The zero value
+// is no condition. At most one field is set.
+type Condition struct {
+	Absent bool   // nothing exists at the key
+	ETag   string // an object with this ETag exists at the key
+}
