@@ -16,30 +16,31 @@ const module = "github.com/pandastack-io/pandastack"
 // rooms says which rooms of the module each room may import. What is not
 // listed here does not exist: docs/architecture.md draws the same.
 var rooms = map[string][]string{
-	"":                             {"internal/cli"},
-	"internal/event":               {},
-	"internal/storage":             {},
-	"internal/cdn":                 {},
-	"internal/config":              {"internal/storage"},
-	"internal/site":                {"internal/storage"},
-	"internal/state":               {"internal/storage"},
-	"internal/plan":                {"internal/site", "internal/state", "internal/storage"},
-	"internal/build":               {"internal/event"},
-	"internal/framework":           {"internal/build"},
-	"internal/ci":                  {"internal/event"},
-	"internal/report":              {"internal/event"},
-	"internal/deploy":              {"internal/cdn", "internal/event", "internal/plan", "internal/site", "internal/state", "internal/storage"},
-	"internal/cli":                 {"*"},
-	"providers/s3":                 {"internal/storage"},
-	"providers/local":              {"internal/storage"},
-	"providers/cloudflare":         {"internal/cdn"},
-	"internal/storage/storagetest": {"internal/storage"},
-	"internal/cdn/cdntest":         {"internal/cdn"},
-	"internal/testbed":             {},
+	"":                                    {"internal/cli"},
+	"internal/event":                      {},
+	"internal/storage":                    {},
+	"internal/cdn":                        {},
+	"internal/config":                     {"internal/storage"},
+	"internal/site":                       {"internal/storage"},
+	"internal/state":                      {"internal/storage"},
+	"internal/plan":                       {"internal/site", "internal/state", "internal/storage"},
+	"internal/build":                      {"internal/event"},
+	"internal/framework":                  {"internal/build"},
+	"internal/ci":                         {"internal/event"},
+	"internal/report":                     {"internal/event"},
+	"internal/deploy":                     {"internal/cdn", "internal/event", "internal/plan", "internal/site", "internal/state", "internal/storage"},
+	"internal/cli":                        {"*"},
+	"providers/s3":                        {"internal/storage"},
+	"providers/local":                     {"internal/storage"},
+	"providers/cloudflare":                {"internal/cdn"},
+	"internal/storage/storagetest":        {"internal/storage"},
+	"internal/cdn/cdntest":                {"internal/cdn"},
+	"internal/cdn/cdntest/cloudflarefake": {},
+	"internal/testbed":                    {},
 }
 
 // onlyInTests are rooms that the program itself never links.
-var onlyInTests = []string{"internal/storage/storagetest", "internal/cdn/cdntest", "internal/testbed"}
+var onlyInTests = []string{"internal/storage/storagetest", "internal/cdn/cdntest", "internal/cdn/cdntest/cloudflarefake", "internal/testbed"}
 
 // TestLayers holds the imports of every room, tests apart, to the table.
 func TestLayers(t *testing.T) {

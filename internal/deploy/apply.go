@@ -233,7 +233,7 @@ func (u *upload) change(ctx context.Context, c plan.Change) error {
 }
 
 func (u *upload) write(ctx context.Context, c plan.Change) (storage.Info, error) {
-	if copier, ok := u.Live.(storage.Copier); ok && c.Op == plan.Headers {
+	if copier, ok := u.Live.(storage.Copier); ok && c.Op == plan.Headers && keepsNames(c) {
 		from := storage.CopySource{Key: c.Path(), ETag: c.Old.ETag, Size: c.Old.Size}
 		info, err := copier.Copy(ctx, from, c.Path(), c.New.Headers)
 		if !errors.Is(err, storage.ErrUnsupported) {
@@ -245,6 +245,18 @@ func (u *upload) write(ctx context.Context, c plan.Change) (storage.Info, error)
 		cond = storage.Condition{ETag: c.Old.ETag}
 	}
 	return u.Live.Put(ctx, c.Path(), storage.File(u.files[c.Path()], c.New.Size, c.New.SHA256), c.New.Headers, cond)
+}
+
+// keepsNames reports whether the new headers name all that the old ones do.
+// A copy onto itself cannot be trusted with others: versitygw keeps headers
+// that the copy does not name.
+func keepsNames(c plan.Change) bool {
+	for name := range c.Old.Headers {
+		if _, ok := c.New.Headers[name]; !ok {
+			return false
+		}
+	}
+	return true
 }
 
 func (u *upload) overwriting(path string) {

@@ -361,6 +361,22 @@ func TestHeadersAloneAreCopied(t *testing.T) {
 	}
 }
 
+// TestHeaderThatIsGone is uploaded: not every server drops a header that a
+// copy onto itself does not name.
+func TestHeaderThatIsGone(t *testing.T) {
+	w := newWorld(t).quiet()
+	d := w.desired(v1)
+	d[0].Headers[storage.ContentLanguage] = "de"
+	if _, err := Open(t.Context(), w.options()).Deploy(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	w.spy.requests()
+	w.must(v1)
+	if log := w.spy.requests(); !slices.Contains(log, "PUT blog/a.css") {
+		t.Errorf("%q", log)
+	}
+}
+
 func TestLocked(t *testing.T) {
 	w := newWorld(t)
 	w.must(v1)
