@@ -1,0 +1,99 @@
+package s3
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+
+	"github.com/pandastack-io/pandastack/internal/storage"
+)
+
+// httpClient returns the client for requests, where o has none. It is the
+// SDK's buildable one because only that accepts AWS_CA_BUNDLE.
+func (o Options) httpClient() *awshttp.BuildableClient {
+	workers := cmp.Or(o.Workers, 64)
+	return awshttp.NewBuildableClient().
+		WithDialerOptions(func(d *net.Dialer) { d.Timeout = 10 * time.Second }).
+		WithTransportOptions(func(t *http.Transport) {
+			// The default of 10 idle connections per host makes every other
+			// request of 64 workers open a new one.
+			t.MaxIdleConns, t.MaxIdleConnsPerHost = 2*workers, 2*workers
+			// Counted from the end of the body. Completing a multipart upload
+			// and copying large objects answer late.
+			t.ResponseHeaderTimeout = 2 * time.Minute
+			if t.TLSClientConfig == nil {
+				t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+			}
+			t.TLSClientConfig.ClientSessionCache = tls.NewLRUClientSessionCache(2 * workers)
+		})
+}
+
+// meter counts what goes through an HTTP client.
+type meter struct {
+	storage.Counter
+	next aws.HTTPClient
+}
+
+// attempts is the context key of an *atomic.Int32 that counts the requests
+// that were sent for one operation.
+type attempts struct{}
+
+func countAttempts(ctx context.Context) (context.Context, *atomic.Int32) {
+	n := new(atomic.Int32)
+	return context.WithValue(ctx, attempts{}, n), n
+}
+
+// Do sends one request.
+func (m *meter) Do(r *http.Request) (*http.Response, error) {
+	m.Request(kind(r))
+	if n, ok := r.Context().Value(attempts{}).(*atomic.Int32); ok {
+		n.Add(1)
+	}
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = &sentBody{r.Body, &m.Counter}
+	}
+	resp, err := m.next.Do(r)
+	if resp != nil && resp.Body != nil {
+		resp.Body = m.CountReceived(resp.Body)
+	}
+	return resp, err
+}
+
+// Usage returns the running totals. A request that the HTTP client sends again
+// by itself, because a kept connection was closed before anything was written
+// to it, counts once.
+func (s *Store) Usage() storage.Usage { return s.meter.Usage() }
+
+// kind sorts a request as price lists do.
+func kind(r *http.Request) string {
+	q := r.URL.Query()
+	switch {
+	case r.Method == http.MethodPut && r.Header.Get("X-Amz-Copy-Source") != "":
+		return "COPY"
+	case r.Method == http.MethodPost && q.Has("delete"):
+		return "DELETE"
+	case r.Method == http.MethodGet && q.Has("list-type"):
+		return "LIST"
+	}
+	return r.Method
+}
+
+type sentBody struct {
+	io.ReadCloser
+	counter *storage.Counter
+}
+
+// Read counts what it returns.
+func (b *sentBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.counter.Sent(int64(n))
+	return n, err
+}
