@@ -258,4 +258,3 @@ func TestFit(t *testing.T) {
 		}
 	}
 }
-
