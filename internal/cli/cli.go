@@ -100,26 +100,11 @@ func (a *app) root() *cobra.Command {
 		Version:       Version(),
 	}
 	root.SetVersionTemplate("pandastack {{.Version}}\n")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err.Error()} })
+	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	a.addFlags(root, deployFlags)
 	root.AddCommand(deploy, a.planCommand(), a.buildCommand(), a.configCommand(), a.schemaCommand(), a.initCommand(), a.versionCommand())
 	return root
-}
-
-// noArgs refuses arguments, with the nearest command for a first one.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	if cmd.HasSubCommands() {
-		msg := "unknown command " + quote(args[0])
-		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-			msg += "; did you mean " + near[0] + "?"
-		}
-		return &usageError{msg}
-	}
-	return &usageError{"unexpected argument " + quote(args[0])}
 }
 
 func (a *app) versionCommand() *cobra.Command {

@@ -176,10 +176,15 @@ func (a *app) output(ctx context.Context, s *settings, t *target, r *deploy.Run)
 	if err == nil {
 		files, err = a.scan(ctx, s, t)
 	}
-	if err != nil && context.Cause(ctx) != nil {
-		return nil, <-unreadable
+	if err == nil {
+		return files, nil
 	}
-	return files, err
+	if context.Cause(ctx) != nil { // by the user, or because of the storage
+		if reason := <-unreadable; reason != nil {
+			return nil, reason
+		}
+	}
+	return nil, err
 }
 
 // build installs dependencies and runs the build command.
@@ -191,7 +196,7 @@ func (a *app) build(ctx context.Context, s *settings) error {
 	}
 	return build.Run(ctx, build.Options{
 		Dir: s.root, RepoDir: repository(s.root), InstallCommand: s.Config.InstallCommand, BuildCommand: s.Config.BuildCommand,
-		Install: mode, Environ: a.Environ, Secrets: s.secrets(), BuildEnv: s.Config.BuildEnv, Timeout: s.BuildTimeout(), CI: a.run.CI, Sink: a.sink,
+		Install: mode, Environ: a.Environ, Secrets: a.secrets(), BuildEnv: s.Config.BuildEnv, Timeout: s.BuildTimeout(), CI: a.run.CI, Sink: a.sink,
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/pandastack-io/pandastack/internal/build"
+	"github.com/pandastack-io/pandastack/internal/cdn"
 	"github.com/pandastack-io/pandastack/internal/config"
 	"github.com/pandastack-io/pandastack/internal/deploy"
 	"github.com/pandastack-io/pandastack/internal/event"
@@ -30,11 +31,6 @@ const (
 	exitChanges     = 20  // plan --exit-code found changes
 	exitInterrupted = 130 // by a signal
 )
-
-// usageError is a command line that cannot be run.
-type usageError struct{ msg string }
-
-func (e *usageError) Error() string { return e.msg }
 
 // report prints an error that ended the run, and returns the exit code.
 func (a *app) report(ctx context.Context, err error) int {
@@ -66,6 +62,9 @@ func exitCode(ctx context.Context, err error) int {
 		{errors.Is(err, deploy.ErrOwed), exitOwed},
 		{is[*deploy.PartialError](err), exitPartial},
 		{is[*usageError](err), exitUsage},
+		// Also where it is the configuration that lacks them.
+		{errors.Is(err, cdn.ErrDenied), exitDenied},
+		{errors.Is(err, storage.ErrCredentials), exitDenied},
 		{errors.Is(err, framework.ErrUnknown), exitUsage},
 		{is[*config.Error](err), exitUsage},
 		{is[*site.PatternError](err), exitUsage},
@@ -75,10 +74,11 @@ func exitCode(ctx context.Context, err error) int {
 		{is[*site.RefusedError](err), exitGuard},
 		{is[*plan.CollisionError](err), exitGuard},
 		{is[*deploy.ForeignError](err), exitGuard},
+		{is[*state.ForeignError](err), exitGuard},
+		{is[*state.NewerError](err), exitGuard},
 		{is[*deploy.LockedError](err), exitLocked},
 		{errors.Is(err, deploy.ErrLost), exitLocked},
 		{errors.Is(err, storage.ErrNoBucket), exitNotFound},
-		{errors.Is(err, storage.ErrCredentials), exitDenied},
 		{errors.Is(err, storage.ErrDenied), exitDenied},
 	} {
 		if c.match {
@@ -108,11 +108,10 @@ func messages(ctx context.Context, err error) []event.Message {
 	if errors.As(err, &single) {
 		return []event.Message{problem(single)}
 	}
-	text := err.Error()
 	if ctx.Err() != nil {
-		text = interrupted(err)
+		return []event.Message{interrupted(err)}
 	}
-	return []event.Message{{Severity: event.Error, Text: text, Hint: hint(err)}}
+	return []event.Message{{Severity: event.Error, Text: err.Error(), Hint: hint(err)}}
 }
 
 func problem(p *config.Error) event.Message {
@@ -124,15 +123,16 @@ func problem(p *config.Error) event.Message {
 }
 
 // interrupted says what an interrupt left behind.
-func interrupted(err error) string {
+func interrupted(err error) event.Message {
+	m := event.Message{Severity: event.Error, Text: "interrupted; the live site is as it was"}
+	var partial *deploy.PartialError
 	switch {
 	case errors.Is(err, deploy.ErrOwed):
-		return "interrupted after the commit: " + err.Error()
-	case is[*deploy.PartialError](err):
-		return "interrupted: " + err.Error()
-	default:
-		return "interrupted; the live site is as it was"
+		m.Text, m.Hint = "interrupted after the commit: "+err.Error(), hint(err)
+	case errors.As(err, &partial): // the signal's own name says no more
+		m.Text, m.Hint = (&deploy.PartialError{Paths: partial.Paths, Err: errors.New("interrupted")}).Error(), hint(err)
 	}
+	return m
 }
 
 // hint says what to do about an error. Some know it themselves.
@@ -158,10 +158,10 @@ func hint(err error) string {
 		{errors.Is(err, storage.ErrUnreachable), "Check storage.endpoint and the network."},
 		{errors.Is(err, storage.ErrModified), "Nothing may write to the output while it is published: run pandastack again when the build is done."},
 		{is[*state.NewerError](err), "Use the version of pandastack that wrote it, or a later one."},
+		{is[*state.CorruptError](err), "Something else wrote it: put it back, for example from the bucket's versions."},
 		{is[*state.ForeignError](err), "Give each site a storage.prefix, or storage.statePrefix, of its own."},
 		{is[*build.Error](err), "Nothing was published."},
 		{errors.Is(err, framework.ErrUnknown), "Write pandastack.json by hand: docs/configuration.md describes each field."},
-		{is[*usageError](err), "See pandastack --help."},
 	} {
 		if h.match {
 			return h.text

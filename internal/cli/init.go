@@ -17,9 +17,6 @@ import (
 	"github.com/pandastack-io/pandastack/internal/framework"
 )
 
-// errExists is a file that init would overwrite.
-var errExists = errors.New("already exists")
-
 func (a *app) initCommand() *cobra.Command {
 	var workflow bool
 	cmd := &cobra.Command{
@@ -57,7 +54,7 @@ func (a *app) init(g framework.Guess, workflow bool) error {
 	}
 	for _, f := range files {
 		if _, err := os.Lstat(a.abs(filepath.FromSlash(f.name))); err == nil {
-			return &usageError{fmt.Sprintf("%s %v; edit it, or remove it and run pandastack init again", f.name, errExists)}
+			return &usageError{msg: f.name + " already exists", hint: "Edit it, or remove it and run pandastack init again."}
 		}
 	}
 	for _, f := range files {

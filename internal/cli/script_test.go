@@ -2,16 +2,23 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"flag"
 	"os"
 	"os/exec"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
 	"github.com/rogpeppe/go-internal/testscript"
 )
+
+var update = flag.Bool("update", false, "rewrite what the scripts compare with")
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
@@ -23,15 +30,29 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestScripts runs the command line as users do. Scripts have one command of
-// their own: `exits CODE PROGRAM ARGS…` runs a program that must end with that
-// exit code.
+// TestScripts runs the command line as users do. Beside testscript's commands,
+// and those of servers.commands, scripts have:
+//
+//   - exits CODE PROGRAM ARGS…: runs a program that must end with that exit
+//     code, or with -1 by a signal.
+//   - compress FROM TO: writes a file as the records of a site are written.
+//   - ends stdout|stderr FILE: the last output ends with FILE, in which variables
+//     are replaced: for what comes after lines with times.
+//   - events FILE: the last standard output is JSON lines, each with a time;
+//     FILE names their events in order, one a line. Of progress, whose number
+//     depends on the clock, none is named.
 func TestScripts(t *testing.T) {
+	commands := (&servers{shared: t}).commands()
+	commands["exits"] = exits
+	commands["compress"] = compress
+	commands["ends"] = ends
+	commands["events"] = events
 	testscript.Run(t, testscript.Params{
-		Dir:                 "../../testdata/script",
-		RequireExplicitExec: false,
-		RequireUniqueNames:  true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Dir:                "../../testdata/script",
+		RequireUniqueNames: true,
+		UpdateScripts:      *update,
+		Cmds:               commands,
+		Setup:              setUp,
 	})
 }
 
@@ -52,5 +73,45 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+func compress(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: compress FROM TO")
+	}
+	w, err := zstd.NewWriter(nil)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), w.EncodeAll([]byte(ts.ReadFile(args[0])), nil), 0o644))
+}
+
+func ends(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: ends stdout|stderr FILE")
+	}
+	want, got := os.Expand(ts.ReadFile(args[1]), ts.Getenv), ts.ReadFile(args[0])
+	if want == "" || !strings.HasSuffix("\n"+got, "\n"+want) {
+		lines := strings.SplitAfter(got, "\n")
+		got = strings.Join(lines[max(0, len(lines)-1-strings.Count(want, "\n")):], "")
+		ts.Fatalf("%s ends otherwise:\n%s", args[0], cmp.Diff(want, got))
+	}
+}
+
+func events(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: events FILE")
+	}
+	var names strings.Builder
+	for line := range strings.Lines(ts.ReadFile("stdout")) {
+		var e struct{ Time, Event string }
+		if err := json.Unmarshal([]byte(line), &e); err != nil || e.Time == "" || e.Event == "" {
+			ts.Fatalf("not an event: %s%v", line, err)
+		}
+		if e.Event != "progress" {
+			names.WriteString(e.Event + "\n")
+		}
+	}
+	if diff := cmp.Diff(ts.ReadFile(args[0]), names.String()); diff != "" {
+		ts.Fatalf("events:\n%s", diff)
 	}
 }

@@ -7,12 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/pandastack-io/pandastack/internal/ci"
 	"github.com/pandastack-io/pandastack/internal/config"
 	"github.com/pandastack-io/pandastack/internal/event"
 )
@@ -82,6 +82,7 @@ func (a *app) load(cmd *cobra.Command) (*settings, error) {
 	if a.actions != nil {
 		inputs, err3 = config.FromInputs(a.Getenv)
 	}
+	a.listen(flags, vars)
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, err
 	}
@@ -99,10 +100,29 @@ func (a *app) load(cmd *cobra.Command) (*settings, error) {
 	if file != nil {
 		s.file = path
 	}
-	a.mask(s)
-	a.json = s.on("json")
+	return s, s.checkRoot()
+}
+
+// checkRoot refuses a root in which nothing could be built.
+func (s *settings) checkRoot() error {
+	switch info, err := os.Stat(s.root); {
+	case errors.Is(err, fs.ErrNotExist):
+		return s.Error("rootDir", "the root directory "+s.root+" does not exist", "Write a path relative to the configuration file.")
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return s.Error("rootDir", "the root directory "+s.root+" is not a directory", "Write a path relative to the configuration file.")
+	}
+	return nil
+}
+
+// listen does what must be done before anything is said: it hides the secrets
+// from the log, and chooses the form of what follows.
+func (a *app) listen(layers ...*config.Layer) {
+	json, _, _ := config.Find("json", layers...)
+	a.json = json == "true"
 	a.sink = a.newSink()
-	return s, nil
+	a.mask()
 }
 
 // parse reads the file. Only where its name was given must it exist.
@@ -112,7 +132,7 @@ func (a *app) parse(name, path string, origin config.Origin, given bool) (*confi
 	case err == nil:
 		return config.Parse(filepath.ToSlash(name), data)
 	case !errors.Is(err, fs.ErrNotExist):
-		return nil, &usageError{err.Error()}
+		return nil, &config.Error{Source: origin.String(), Msg: err.Error(), Hint: "Check the path and its permissions."}
 	case given:
 		return nil, &config.Error{Source: origin.String(), Msg: fmt.Sprintf("there is no file %s", name), Hint: "Check the path: it is relative to the working directory."}
 	default:
@@ -127,25 +147,35 @@ func (a *app) abs(name string) string {
 	return filepath.Join(a.Dir, name)
 }
 
-// mask hides the secrets of a run from the log of GitHub Actions.
-func (a *app) mask(s *settings) {
+// mask hides the secrets of a run from the log of GitHub Actions. The runner
+// reads both streams: where standard output is for a program, the masks go to
+// the other one.
+func (a *app) mask() {
 	if a.actions == nil {
 		return
 	}
-	if err := a.actions.AddMask(s.secrets()...); err != nil {
+	runner := a.actions
+	if a.json {
+		runner = ci.NewActions(a.Stderr.W, a.Getenv)
+	}
+	if err := runner.AddMask(a.secrets()...); err != nil {
 		a.say(event.Warning, "the secrets could not be masked in the log: "+err.Error(), "")
 	}
 }
 
-// secrets returns the values of all secret settings that are set.
-func (s *settings) secrets() []string {
+// secrets returns the values of all secret settings, also those over which
+// another one wins.
+func (a *app) secrets() []string {
 	var values []string
-	for _, set := range config.Settings() {
-		if v := s.Secret(set.Name).Reveal(); set.Secret && v != "" {
-			values = append(values, v)
+	for _, s := range config.Settings() {
+		if !s.Secret {
+			continue
+		}
+		for _, name := range []string{s.InputVariable(), s.Variable} {
+			if v := strings.TrimSpace(a.Getenv(name)); v != "" {
+				values = append(values, v)
+			}
 		}
 	}
 	return values
 }
-
-func quote(s string) string { return strconv.Quote(s) }

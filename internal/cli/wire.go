@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/aws/aws-sdk-go-v2/credentials"
-
 	"github.com/pandastack-io/pandastack/internal/cdn"
 	"github.com/pandastack-io/pandastack/internal/config"
 	"github.com/pandastack-io/pandastack/internal/deploy"
@@ -69,7 +67,7 @@ func (a *app) openLocal(s *settings, c *config.Storage) (*target, error) {
 	}
 	store, err := local.New(dir)
 	if err != nil {
-		return nil, err
+		return nil, s.Error("storage.path", err.Error(), "Name a directory that can be written to.")
 	}
 	t := &target{dir: dir, name: filepath.ToSlash(filepath.Join(dir, c.Prefix)), meters: []storage.Meter{store}}
 	return t.place(store, store, c), nil
@@ -80,8 +78,9 @@ func (a *app) openS3(ctx context.Context, s *settings, c *config.Storage) (*targ
 		Provider: c.Provider, Bucket: c.Bucket, Region: c.Region, Endpoint: c.Endpoint, AccountID: c.AccountID,
 		PathStyle: c.PathStyle, ACL: c.ACL, SSE: c.SSE, KMSKeyID: c.KMSKeyID, Workers: deploy.DefaultWorkers,
 	}
-	if id, key := s.Secret("aws-access-key-id").Reveal(), s.Secret("aws-secret-access-key").Reveal(); id != "" && key != "" {
-		o.Credentials = credentials.NewStaticCredentialsProvider(id, key, s.Secret("aws-session-token").Reveal())
+	var err error
+	if o.Credentials, err = s.keys(); err != nil {
+		return nil, err
 	}
 	live, err := s3.New(ctx, o)
 	if err != nil {
@@ -140,6 +139,8 @@ func (u unarmed) Purge(context.Context, cdn.ChangeSet) (cdn.Result, error) {
 	return cdn.Result{}, fmt.Errorf("%s: a preview purges nothing", u.name)
 }
 
+const tokenHint = "Set CLOUDFLARE_API_TOKEN, or the input cloudflare-api-token, to a token with the permission Zone → Cache Purge."
+
 // cdns returns the CDNs in front of the site; for a preview, without what
 // they need to purge.
 func (a *app) cdns(s *settings, preview bool) ([]cdn.Purger, error) {
@@ -151,13 +152,16 @@ func (a *app) cdns(s *settings, preview bool) ([]cdn.Purger, error) {
 		}
 		token := s.Secret("cloudflare-api-token").Reveal()
 		if token == "" {
-			return nil, s.Error(fmt.Sprintf("cdn[%d].provider", i), "the Cloudflare zone cannot be purged without a token",
-				"Set CLOUDFLARE_API_TOKEN, or the input cloudflare-api-token, to a token with the permission Zone → Cache Purge.")
+			return nil, errors.Join(cdn.ErrDenied, s.Error(fmt.Sprintf("cdn[%d].provider", i), "the Cloudflare zone cannot be purged without a token", tokenHint))
 		}
 		// The SDK's own variable, so that a proxy or a test can stand in.
 		p, err := cloudflare.New(cloudflare.Options{ZoneID: c.ZoneID, Token: token, BaseURL: a.Getenv("CLOUDFLARE_BASE_URL")})
 		if err != nil {
-			return nil, s.Error(fmt.Sprintf("cdn[%d]", i), err.Error(), "")
+			hint := tokenHint
+			if !errors.Is(err, cdn.ErrDenied) {
+				hint = "Correct CLOUDFLARE_BASE_URL, or unset it."
+			}
+			return nil, errors.Join(err, s.Error(fmt.Sprintf("cdn[%d]", i), err.Error(), hint))
 		}
 		out = append(out, p)
 	}
@@ -176,7 +180,8 @@ func (s *settings) baseURL() (*url.URL, error) {
 func (a *app) optionError(s *settings, err error) error {
 	var option *s3.OptionError
 	if errors.As(err, &option) {
-		return s.Error("storage."+option.Field, option.Reason, "")
+		path := "storage." + option.Field
+		return s.Error(path, fmt.Sprintf("%q %s", path, option.Reason), `Add it to "storage".`)
 	}
 	return err
 }

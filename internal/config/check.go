@@ -76,7 +76,11 @@ func (c *checker) zone(layers []*Layer) {
 
 // site checks the output and the CDNs.
 func (c *checker) site() {
-	if c.text("outputDir") == "" {
+	switch {
+	case c.text("outputDir") != "":
+	case c.tree.at() == (Origin{}):
+		c.add(Origin{}, `there is no `+FileName+` here, and "outputDir" is not given`, "Write the file with pandastack init, or give --output-dir.")
+	default:
 		c.add(c.tree.at(), `"outputDir" is missing`, `Name the directory that the build leaves, for example "outputDir": "dist".`)
 	}
 	cdns := c.cdns()
@@ -167,7 +171,7 @@ func inside(a, b string) bool {
 
 func (c *checker) bucket(provider *node) {
 	if provider.text != "local" && c.text("storage.bucket") == "" {
-		c.add(provider.at(), `"storage.bucket" is missing`, `Name the bucket: "bucket" in "storage", --bucket, or PANDASTACK_BUCKET.`)
+		c.add(provider.at(), `"storage.bucket" is missing`, `Name the bucket: "bucket" in "storage", --bucket, the input bucket, or PANDASTACK_BUCKET.`)
 	}
 }
 

@@ -174,8 +174,8 @@ pandastack.json:1:1: "outputDir" is missing
 hint: Name the directory that the build leaves, for example "outputDir": "dist".
 `},
 		{"nothing at all", sources{}, `
-"outputDir" is missing
-hint: Name the directory that the build leaves, for example "outputDir": "dist".
+there is no pandastack.json here, and "outputDir" is not given
+hint: Write the file with pandastack init, or give --output-dir.
 `},
 		{"cdn without a URL, and without a zone", sources{file: `{` + minimal + `,
   "cdn": [{"provider": "cloudflare"}, {}]}`}, `
@@ -224,7 +224,7 @@ hint: Set it to one of: s3, r2, minio, spaces, b2, scaleway, hetzner, wasabi, ti
 `},
 		{"no bucket", sources{file: `{` + minimal + `, "storage": {"provider": "s3"}}`}, `
 pandastack.json:1:65: "storage.bucket" is missing
-hint: Name the bucket: "bucket" in "storage", --bucket, or PANDASTACK_BUCKET.
+hint: Name the bucket: "bucket" in "storage", --bucket, the input bucket, or PANDASTACK_BUCKET.
 `},
 		{"no account", sources{file: `{` + minimal + `, "storage": {"provider": "r2", "bucket": "www"}}`}, `
 pandastack.json:1:65: the provider "r2" needs "accountId"

@@ -9,15 +9,15 @@ import (
 // suggest returns a hint for an unknown name: the nearest known one, or all
 // of them. What is their plural: "fields".
 func suggest(name string, known []string, what string) string {
-	if near := nearest(name, known); near != "" {
+	if near := Nearest(name, known); near != "" {
 		return fmt.Sprintf("Did you mean %q?", near)
 	}
 	return fmt.Sprintf("Known %s: %s.", what, strings.Join(known, ", "))
 }
 
-// nearest returns the known name that is most like name, or "" where none is
+// Nearest returns the known name that is most like name, or "" where none is
 // alike: the same letters in another spelling, or few edits away.
-func nearest(name string, known []string) string {
+func Nearest(name string, known []string) string {
 	best, least := "", 0
 	for _, k := range known {
 		a, b := plain(name), plain(k)

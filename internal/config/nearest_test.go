@@ -25,7 +25,7 @@ func TestNearest(t *testing.T) {
 		"x":             "",
 		"somethingElse": "",
 	} {
-		if got := nearest(name, known); got != want {
+		if got := Nearest(name, known); got != want {
 			t.Errorf("nearest to %q is %q, not %q", name, got, want)
 		}
 	}

@@ -106,7 +106,7 @@ func unknownEnvironment(name string, origin Origin, known []string) *Error {
 		return errorAt(origin, fmt.Sprintf("unknown environment %q: the file has none", name), `Add it to "environments".`)
 	}
 	hint := `Choose one of them, or add it to "environments".`
-	if near := nearest(name, known); near != "" {
+	if near := Nearest(name, known); near != "" {
 		hint = fmt.Sprintf("Did you mean %q?", near)
 	}
 	return errorAt(origin, fmt.Sprintf("unknown environment %q: the file has %s", name, strings.Join(known, ", ")), hint)

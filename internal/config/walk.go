@@ -161,10 +161,10 @@ func (w *walker) block(v *hujson.Value, name, path string, key Origin) *node {
 // unknownHint names the nearest field here, or the place of the same field
 // elsewhere, or all fields.
 func unknownHint(name string, s *shape) string {
-	if near := nearest(name, s.names()); near != "" {
+	if near := Nearest(name, s.names()); near != "" {
 		return fmt.Sprintf("Did you mean %q?", near)
 	}
-	if near := nearest(name, environmentShape.names()); near != "" {
+	if near := Nearest(name, environmentShape.names()); near != "" {
 		return fmt.Sprintf("Did you mean %q at the top of the file?", near)
 	}
 	for _, inside := range []string{"storage", "cdn"} {
@@ -172,7 +172,7 @@ func unknownHint(name string, s *shape) string {
 		if object.single {
 			object = object.elem
 		}
-		if near := nearest(name, object.names()); near != "" {
+		if near := Nearest(name, object.names()); near != "" {
 			return fmt.Sprintf("Did you mean %q inside %q?", near, inside)
 		}
 	}

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -129,7 +130,13 @@ func (s *settlement) purge(c cdn.Purger, urls []string) {
 	s.purged.Requests += res.Requests
 	s.mu.Unlock()
 	if err != nil {
-		s.owe(fmt.Sprintf("purge of %d URLs at %s: %s", len(urls), c.Name(), oneLine(err)))
+		var failed *cdn.Error
+		hint := ""
+		if errors.As(err, &failed) {
+			hint = failed.Hint
+		}
+		s.warn(oneLine(err), hint)
+		s.owe(fmt.Sprintf("purge of %s at %s", english.Plural(len(urls), "URL", ""), c.Name()))
 		return
 	}
 	s.eachDebt(func(d *debt) {

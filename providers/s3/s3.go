@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/pandastack-io/pandastack/internal/storage"
 )
@@ -91,7 +92,7 @@ func (o Options) writeHeaders() map[string]string {
 // loadConfig reads the SDK's configuration (environment and shared files) and
 // fills in t's region from it where nothing else gave one.
 func loadConfig(ctx context.Context, o Options, t *target) (aws.Config, error) {
-	opts := []func(*config.LoadOptions) error{config.WithHTTPClient(o.httpClient())}
+	opts := []func(*config.LoadOptions) error{config.WithHTTPClient(o.httpClient()), config.WithLogger(logging.Nop{})}
 	if t.region != "" {
 		opts = append(opts, config.WithRegion(t.region))
 	}
