@@ -15,7 +15,7 @@ import (
 const (
 	// stopGrace is how long a command that was told to end may take. GitHub
 	// kills a cancelled step ten seconds after the first signal.
-	stopGrace = 5 * time.Second
+	stopGrace = 3 * time.Second
 	// drainGrace is how long output is still read when the command has ended
 	// but a process that it left behind holds the pipe.
 	drainGrace = 2 * time.Second

@@ -87,7 +87,7 @@ func (a *app) preview(ctx context.Context, s *settings, exitCode bool) error {
 		return err
 	}
 	a.sink.Emit(p)
-	if exitCode && len(p.Changes) > 0 {
+	if exitCode && (len(p.Changes) > 0 || len(p.Owed) > 0) {
 		return errChanges
 	}
 	return nil
@@ -107,7 +107,10 @@ func (a *app) deploy(ctx context.Context, s *settings) error {
 		return err
 	}
 	a.sink.Emit(fin)
-	return errors.Join(err, a.outputs(fin))
+	if outErr := a.outputs(fin); outErr != nil { // the site is live all the same
+		a.say(event.Warning, "the outputs of the step could not be set: "+outErr.Error(), "")
+	}
+	return err
 }
 
 // outputNames are the outputs of the step, sorted. action.yml lists the same.
@@ -119,11 +122,12 @@ func (a *app) outputs(fin event.Finished) error {
 		return nil
 	}
 	values := map[string]string{"release-id": fin.Release, "url": fin.URL, "changed": strconv.FormatBool(fin.Changed)}
-	var errs []error
 	for _, name := range outputNames {
-		errs = append(errs, a.actions.SetOutput(name, values[name]))
+		if err := a.actions.SetOutput(name, values[name]); err != nil {
+			return err
+		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // prepare builds and scans the site. What is live is read meanwhile.
@@ -196,7 +200,7 @@ func (a *app) build(ctx context.Context, s *settings) error {
 	}
 	return build.Run(ctx, build.Options{
 		Dir: s.root, RepoDir: repository(s.root), InstallCommand: s.Config.InstallCommand, BuildCommand: s.Config.BuildCommand,
-		Install: mode, Environ: a.Environ, Secrets: a.secrets(), BuildEnv: s.Config.BuildEnv, Timeout: s.BuildTimeout(), CI: a.run.CI, Sink: a.sink,
+		Install: mode, Environ: a.Environ, Secrets: append(a.secrets(), a.runnerTokens()...), BuildEnv: s.Config.BuildEnv, Timeout: s.BuildTimeout(), CI: a.run.CI, Sink: a.sink,
 	})
 }
 

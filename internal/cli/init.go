@@ -52,8 +52,11 @@ func (a *app) init(g framework.Guess, workflow bool) error {
 			Branch: a.branch(), Secrets: []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "CLOUDFLARE_API_TOKEN"},
 		}))})
 	}
+	if workflow && a.exists(config.FileName) { // it stays, whatever is in it
+		files = files[1:]
+	}
 	for _, f := range files {
-		if _, err := os.Lstat(a.abs(filepath.FromSlash(f.name))); err == nil {
+		if a.exists(f.name) {
 			return &usageError{msg: f.name + " already exists", hint: "Edit it, or remove it and run pandastack init again."}
 		}
 	}
@@ -63,6 +66,11 @@ func (a *app) init(g framework.Guess, workflow bool) error {
 		}
 	}
 	return a.explain(g, files)
+}
+
+func (a *app) exists(name string) bool {
+	_, err := os.Lstat(a.abs(filepath.FromSlash(name)))
+	return err == nil
 }
 
 // configFile returns pandastack.json for a guess.

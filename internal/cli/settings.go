@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -82,8 +83,9 @@ func (a *app) load(cmd *cobra.Command) (*settings, error) {
 	if a.actions != nil {
 		inputs, err3 = config.FromInputs(a.Getenv)
 	}
+	a.json = wantsJSON(cmd, a.Getenv)
 	a.listen(flags, vars)
-	if err := errors.Join(err1, err2, err3); err != nil {
+	if err := together(err1, err2, err3); err != nil {
 		return nil, err
 	}
 	name, origin, given := config.Find("config", flags, inputs, vars)
@@ -103,6 +105,23 @@ func (a *app) load(cmd *cobra.Command) (*settings, error) {
 	return s, s.checkRoot()
 }
 
+// together joins the problems of several layers, which are config.Errors.
+func together(errs ...error) error {
+	var all config.Errors
+	for _, err := range errs {
+		var some config.Errors
+		if errors.As(err, &some) {
+			all = append(all, some...)
+		} else if err != nil {
+			return err
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return all
+}
+
 // checkRoot refuses a root in which nothing could be built.
 func (s *settings) checkRoot() error {
 	switch info, err := os.Stat(s.root); {
@@ -116,11 +135,22 @@ func (s *settings) checkRoot() error {
 	return nil
 }
 
+// wantsJSON reports whether JSON is asked for, also where another flag or
+// variable is wrong.
+func wantsJSON(cmd *cobra.Command, getenv func(string) string) bool {
+	if on, err := cmd.Flags().GetBool("json"); err == nil && cmd.Flags().Changed("json") {
+		return on
+	}
+	set, _ := config.SettingNamed("json")
+	on, err := strconv.ParseBool(strings.TrimSpace(getenv(set.Variable)))
+	return err == nil && on
+}
+
 // listen does what must be done before anything is said: it hides the secrets
 // from the log, and chooses the form of what follows.
 func (a *app) listen(layers ...*config.Layer) {
 	json, _, _ := config.Find("json", layers...)
-	a.json = json == "true"
+	a.json = a.json || json == "true"
 	a.sink = a.newSink()
 	a.mask()
 }
@@ -161,6 +191,18 @@ func (a *app) mask() {
 	if err := runner.AddMask(a.secrets()...); err != nil {
 		a.say(event.Warning, "the secrets could not be masked in the log: "+err.Error(), "")
 	}
+}
+
+// runnerTokens returns the values of the runner's own tokens, which the build
+// does not see under another name either.
+func (a *app) runnerTokens() []string {
+	var values []string
+	for _, name := range []string{"GITHUB_TOKEN", "GH_TOKEN", "ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"} {
+		if v := a.Getenv(name); v != "" {
+			values = append(values, v)
+		}
+	}
+	return values
 }
 
 // secrets returns the values of all secret settings, also those over which

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -88,8 +89,8 @@ func (a *app) openS3(ctx context.Context, s *settings, c *config.Storage) (*targ
 	}
 	records := live
 	t := &target{name: c.Provider + "://" + c.Bucket + "/" + c.Prefix, mixedPaths: live.Siblings(), meters: []storage.Meter{live}}
-	if c.StateBucket != "" && c.StateBucket != c.Bucket {
-		o.Bucket = c.StateBucket
+	if c.ACL != "" || c.StateBucket != "" && c.StateBucket != c.Bucket {
+		o.Bucket = cmp.Or(c.StateBucket, c.Bucket)
 		o.ACL = "" // the records are nobody else's business
 		if records, err = s3.New(ctx, o); err != nil {
 			return nil, a.optionError(s, err)

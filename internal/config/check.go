@@ -163,10 +163,11 @@ func (c *checker) localPath(provider *node) {
 
 // inside reports whether the clean path a is b or lies in it.
 func inside(a, b string) bool {
-	if b == "." {
-		return filepath.IsLocal(a)
+	if filepath.IsAbs(a) || filepath.IsAbs(b) {
+		return a == b || strings.HasPrefix(a, b+"/")
 	}
-	return a == b || strings.HasPrefix(a, b+"/")
+	rel, err := filepath.Rel(filepath.FromSlash(b), filepath.FromSlash(a))
+	return err == nil && filepath.IsLocal(rel)
 }
 
 func (c *checker) bucket(provider *node) {

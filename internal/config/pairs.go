@@ -42,10 +42,18 @@ func checkVariable(name, _ string) *problem {
 
 var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$") // token of RFC 9110, section 5.6.2
 
+// storable are the headers that storage holds, apart from user metadata.
+var storable = []string{
+	storage.ContentType, storage.CacheControl, storage.ContentEncoding, storage.ContentDisposition, storage.ContentLanguage,
+	storage.Expires, storage.WebsiteRedirect,
+}
+
 func checkHeader(name, value string) *problem {
 	switch {
 	case !headerName.MatchString(name):
 		return &problem{name: true, msg: fmt.Sprintf("%q is not the name of a header", name), hint: "Use letters, digits and hyphens."}
+	case !storage.CanStore(name) && Nearest(name, storable) != "":
+		return &problem{name: true, msg: fmt.Sprintf("unknown header %q", name), hint: fmt.Sprintf("Did you mean %q?", Nearest(name, storable))}
 	case !storage.CanStore(name):
 		return &problem{name: true, msg: fmt.Sprintf("storage cannot hold the header %q", name), hint: elsewhere(name)}
 	case strings.ContainsFunc(value, unicode.IsControl):

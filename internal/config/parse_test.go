@@ -112,7 +112,7 @@ pandastack.json:3:3: unknown field "outputdir"
 hint: Did you mean "outputDir"?
 pandastack.json:4:19: "buildCommand" must be a string, not a list
 hint: Write one string in double quotes.
-pandastack.json:5:14: "siteUrl" must be an absolute URL
+pandastack.json:5:14: "siteUrl" must be an absolute http or https URL
 hint: Write it in full, for example https://www.example.com.
 pandastack.json:5:29: "siteUrl" is set twice
 hint: It was set at 5:3 already: keep one of them.

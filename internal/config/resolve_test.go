@@ -242,7 +242,7 @@ flag --output-dir: "outputDir" is "../x", which is not inside the root directory
 hint: Write a path relative to rootDir; set rootDir where the site lies elsewhere.
 flag --storage-provider: unknown value "" for "storage.provider"
 hint: Known values: s3, r2, minio, spaces, b2, scaleway, hetzner, wasabi, tigris, gcs, local.
-input site-url: "siteUrl" must be an absolute URL
+input site-url: "siteUrl" must be an absolute http or https URL
 hint: Write it in full, for example https://www.example.com.
 PANDASTACK_ZONE_ID: "cdn.zoneId" must be 32 hexadecimal digits
 hint: Copy the id from Cloudflare's dashboard; it is not the name.

@@ -121,7 +121,7 @@ func checkURL(v string) *problem {
 	u, err := url.Parse(v)
 	switch {
 	case err != nil, u.Host == "", u.Scheme != "http" && u.Scheme != "https", strings.ContainsFunc(v, unicode.IsSpace):
-		return &problem{msg: "must be an absolute URL", hint: "Write it in full, for example https://www.example.com."}
+		return &problem{msg: "must be an absolute http or https URL", hint: "Write it in full, for example https://www.example.com."}
 	case u.User != nil:
 		return &problem{msg: "must not hold a user name or password", hint: "Credentials come from the environment or from inputs: remove them, and replace them if the file was shared."}
 	case strings.ContainsAny(v, "?#"):

@@ -171,7 +171,7 @@ func (u *upload) stages(ctx context.Context) error {
 	changes := slices.DeleteFunc(slices.Clone(u.plan.Changes), func(c plan.Change) bool { return c.Op == plan.Delete })
 	u.total = len(changes)
 	for _, c := range changes {
-		u.nbytes += sent(c)
+		u.nbytes += u.sent(c)
 	}
 	for len(changes) > 0 {
 		n := slices.IndexFunc(changes, func(c plan.Change) bool { return c.Stage != changes[0].Stage })
@@ -187,11 +187,17 @@ func (u *upload) stages(ctx context.Context) error {
 }
 
 // sent returns how many bytes a change uploads.
-func sent(c plan.Change) int64 {
-	if c.Op == plan.Create || c.Op == plan.Update {
-		return c.New.Size
+func (r *Run) sent(c plan.Change) int64 {
+	if c.New == nil || r.viaCopy(c) {
+		return 0
 	}
-	return 0
+	return c.New.Size
+}
+
+// viaCopy reports whether a change is made by copying an object onto itself.
+func (r *Run) viaCopy(c plan.Change) bool {
+	_, ok := r.Live.(storage.Copier)
+	return ok && c.Op == plan.Headers && keepsNames(c)
 }
 
 func (u *upload) stage(ctx context.Context, changes []plan.Change) error {
@@ -220,8 +226,10 @@ func (u *upload) change(ctx context.Context, c plan.Change) error {
 		u.overwriting(c.Path())
 	}
 	info, err := u.write(ctx, c)
-	if unmet(err) {
+	if refused(err) {
 		u.untouched(c.Path())
+	}
+	if unmet(err) {
 		return &ForeignError{Paths: []string{c.Path()}, Changed: c.Op != plan.Create}
 	}
 	if err != nil {
@@ -233,7 +241,8 @@ func (u *upload) change(ctx context.Context, c plan.Change) error {
 }
 
 func (u *upload) write(ctx context.Context, c plan.Change) (storage.Info, error) {
-	if copier, ok := u.Live.(storage.Copier); ok && c.Op == plan.Headers && keepsNames(c) {
+	if u.viaCopy(c) {
+		copier := u.Live.(storage.Copier)
 		from := storage.CopySource{Key: c.Path(), ETag: c.Old.ETag, Size: c.Old.Size}
 		info, err := copier.Copy(ctx, from, c.Path(), c.New.Headers)
 		if !errors.Is(err, storage.ErrUnsupported) {
@@ -283,7 +292,7 @@ func (u *upload) overwritten() []string {
 func (u *upload) done(c plan.Change) {
 	u.mu.Lock()
 	u.count++
-	u.bytes += sent(c)
+	u.bytes += u.sent(c)
 	p := event.Progress{Phase: event.Upload, Done: u.count, Total: u.total, Bytes: u.bytes, TotalBytes: u.nbytes}
 	u.mu.Unlock()
 	u.Sink.Emit(p)

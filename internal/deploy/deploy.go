@@ -128,7 +128,33 @@ func (r *Run) diff(v *view, desired []Desired) (*plan.Plan, error) {
 	for i := range desired {
 		objects[i] = desired[i].Object
 	}
-	return plan.Diff(plan.Input{Desired: objects, Live: v.objects, MixedPaths: r.MixedPaths})
+	p, err := plan.Diff(plan.Input{Desired: objects, Live: v.objects, MixedPaths: r.MixedPaths})
+	if err != nil {
+		return nil, err
+	}
+	return p, r.check(p)
+}
+
+// check returns a *RefusedError where the storage would refuse what the plan
+// writes: this is known before anything is written.
+func (r *Run) check(p *plan.Plan) error {
+	c, ok := r.Live.(storage.Checker)
+	if !ok {
+		return nil
+	}
+	var refused RefusedError
+	for _, ch := range p.Changes {
+		if ch.New == nil {
+			continue
+		}
+		if err := c.Check(ch.New.Path, ch.New.Size, ch.New.Headers); err != nil {
+			refused.Errs = append(refused.Errs, err)
+		}
+	}
+	if len(refused.Errs) == 0 {
+		return nil
+	}
+	return &refused
 }
 
 // maxAttempts bounds how often a deploy plans again because another one
@@ -144,6 +170,10 @@ func (r *Run) Deploy(ctx context.Context, desired []Desired) (event.Finished, er
 	for attempt := 0; ; attempt++ {
 		if err != nil {
 			return event.Finished{}, err
+		}
+		if v.busy() && attempt == 0 { // as it was before the build
+			v, err = r.read(ctx)
+			continue
 		}
 		if v.busy() {
 			return event.Finished{}, &LockedError{Busy: *v.head.Busy}
@@ -163,8 +193,11 @@ func (r *Run) Deploy(ctx context.Context, desired []Desired) (event.Finished, er
 		if err == nil {
 			return r.apply(ctx, tx, p, desired)
 		}
-		if !isMoved(err) || attempt == maxAttempts {
+		if !isMoved(err) {
 			return event.Finished{}, err
+		}
+		if attempt == maxAttempts {
+			return event.Finished{}, ErrLost
 		}
 		v, err = r.read(ctx)
 		if err != nil {

@@ -3,6 +3,7 @@ package deploy
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,6 +48,27 @@ func (e *ForeignError) Error() string {
 	return fmt.Sprintf("%s %s", what, some(e.Paths))
 }
 
+// RefusedError reports objects that the storage would refuse.
+type RefusedError struct {
+	Errs []error // one *storage.Error for each, in the order of the plan
+}
+
+// Error names the first few, each with its reason.
+func (e *RefusedError) Error() string {
+	const most = 5
+	lines := make([]string, 0, most+1)
+	for _, err := range e.Errs[:min(len(e.Errs), most)] {
+		lines = append(lines, err.Error())
+	}
+	if n := len(e.Errs) - most; n > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", n))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap returns the errors of the objects.
+func (e *RefusedError) Unwrap() []error { return e.Errs }
+
 // PartialError reports a deploy that failed after it had begun to overwrite.
 type PartialError struct {
 	Paths []string // overwritten, or perhaps overwritten; sorted
@@ -73,6 +95,15 @@ func some(paths []string) string {
 // notExist reports whether an object is missing. A missing bucket is an error
 // of another kind.
 func notExist(err error) bool { return errors.Is(err, storage.ErrNotExist) }
+
+// refused reports whether the storage answered that it did not write.
+func refused(err error) bool {
+	if errors.Is(err, storage.ErrUnanswered) {
+		return false
+	}
+	return slices.ContainsFunc([]error{storage.ErrPrecondition, storage.ErrDenied, storage.ErrCredentials, storage.ErrInvalidKey, storage.ErrUnsupported},
+		func(kind error) bool { return errors.Is(err, kind) })
+}
 
 // unmet reports whether the condition of a write did not hold.
 func unmet(err error) bool { return errors.Is(err, storage.ErrPrecondition) }

@@ -20,10 +20,10 @@ func (r *Run) end(phase event.Phase, started time.Time, detail string) {
 
 // planned describes a plan.
 func (r *Run) planned(v *view, p *plan.Plan) event.Planned {
-	e := event.Planned{Target: r.Target, Live: v.head.Live, Changes: []event.Change{}}
+	e := event.Planned{Target: r.Target, Live: v.head.Live, Changes: []event.Change{}, Owed: v.owed()}
 	counts := count(p)
 	e.Created, e.Updated, e.Headers, e.Deleted, e.Kept = counts[plan.Create], counts[plan.Update], counts[plan.Headers], counts[plan.Delete], counts[keep]
-	paths := append([]string(nil), v.doubted...)
+	paths := append(v.owedPaths(), v.doubted...)
 	for _, c := range p.Changes {
 		ec := event.Change{Op: string(c.Op), Path: c.Path(), Stage: c.Stage.String(), Reason: c.Reason}
 		if c.Old != nil {
@@ -33,7 +33,7 @@ func (r *Run) planned(v *view, p *plan.Plan) event.Planned {
 			ec.Size = c.New.Size
 		}
 		e.Changes = append(e.Changes, ec)
-		e.UploadBytes += sent(c)
+		e.UploadBytes += r.sent(c)
 		paths = append(paths, c.Path())
 	}
 	for i := range p.Objects {
@@ -68,7 +68,7 @@ func (r *Run) finished(release, parent string, p *plan.Plan) event.Finished {
 		Deleted: counts[plan.Delete], Kept: counts[keep],
 	}
 	for _, c := range p.Changes {
-		e.BytesUploaded += sent(c)
+		e.BytesUploaded += r.sent(c)
 	}
 	if r.BaseURL != nil {
 		e.URL = r.BaseURL.String()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -21,6 +22,8 @@ const (
 	// one write a second (developers.cloudflare.com/r2/platform/limits),
 	// DigitalOcean Spaces to five in five minutes.
 	lease = 15 * time.Minute
+	// retryRenewal is how long after a failed renewal the next one is tried.
+	retryRenewal = time.Minute
 	// margin is what is kept free at the end of a lease, so that the last
 	// request has ended when others may begin.
 	margin = time.Minute
@@ -53,7 +56,7 @@ type tx struct {
 // errMoved where the head is no longer as v has it.
 func (r *Run) acquire(ctx context.Context, v *view) (*tx, error) {
 	began := r.Now()
-	t := &tx{view: v, skew: v.now.Sub(began), etag: v.etag}
+	t := &tx{view: v, skew: v.skew, etag: v.etag}
 	t.id = state.NewID(began.Add(t.skew), v.head.Live)
 	t.head = *v.head
 	t.head.Doubt = v.doubts()
@@ -77,20 +80,27 @@ func (r *Run) write(ctx context.Context, t *tx) error {
 		return err
 	}
 	info, err := r.State.Put(ctx, state.HeadKey, storage.Bytes(b), stateHeaders(), storage.Condition{Absent: t.etag == "", ETag: t.etag})
-	if unmet(err) {
-		info, err = r.readBack(ctx, b)
-	}
-	if err != nil {
-		return err
+	if err != nil { // it may have been done all the same
+		switch back, failed := r.readBack(ctx, b); {
+		case failed == nil:
+			info = back
+		case unmet(err):
+			return failed
+		default:
+			return err
+		}
 	}
 	t.etag = info.ETag
 	return nil
 }
 
 // readBack tells a head that another run has written from one that this run
-// wrote without hearing of it: an answer that was lost makes a retry fail.
-// Every head that is written while a deploy runs holds its nonce.
+// wrote without hearing of it: the answer was lost, or the run was interrupted
+// while it waited. Two runs never write the same head while a deploy runs, as
+// it holds a nonce, and where the head is idle the same bytes mean the same.
 func (r *Run) readBack(ctx context.Context, want []byte) (storage.Info, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handover)
+	defer cancel()
 	obj, err := r.State.Get(ctx, state.HeadKey)
 	if notExist(err) {
 		return storage.Info{}, errMoved
@@ -131,7 +141,7 @@ func (r *Run) update(ctx context.Context, t *tx, change func(*state.Head)) error
 // renew keeps the lease alive until the transaction ends, and ends the
 // transaction before a lease that cannot be renewed.
 func (r *Run) renew(t *tx, began time.Time) {
-	for {
+	for wait := lease / 2; ; {
 		expiry := time.AfterFunc(time.Until(began.Add(lease-margin)), func() {
 			t.close(fmt.Errorf("the lease could not be renewed in time: %w", ErrLost))
 		})
@@ -139,7 +149,7 @@ func (r *Run) renew(t *tx, began time.Time) {
 		case <-t.ctx.Done():
 			expiry.Stop()
 			return
-		case <-time.After(lease / 2):
+		case <-time.After(wait):
 		}
 		next := r.Now()
 		err := r.update(t.ctx, t, func(h *state.Head) {
@@ -150,8 +160,9 @@ func (r *Run) renew(t *tx, began time.Time) {
 			}
 		})
 		if err == nil {
-			began = next
+			began, wait = next, lease/2
 		} else {
+			wait = retryRenewal
 			r.Sink.Emit(event.Message{Severity: event.Debug, Text: "renewing the lease: " + err.Error()})
 		}
 		expiry.Stop()
@@ -170,8 +181,7 @@ func (r *Run) release(ctx context.Context, t *tx, touched bool) {
 			h.Doubt = append(slices.Clone(h.Doubt), t.id)
 		}
 	})
-	if err != nil {
-		r.warn("the lock could not be given back: "+err.Error(),
-			fmt.Sprintf("Another deploy can begin at %s.", t.head.Busy.Expires.Format(time.RFC3339)))
+	if err != nil && !errors.Is(err, ErrLost) { // then it is another run's
+		r.warn("the lock could not be given back: "+err.Error(), "Another deploy can begin in "+lease.String()+".")
 	}
 }

@@ -39,6 +39,7 @@ func (r *Run) settle(ctx context.Context, t *tx, p *plan.Plan, own []state.Touch
 	}
 	fin := r.finished(live, parent, p)
 	fin.Changed = released
+	fin.Deleted = max(0, fin.Deleted-s.undeleted)
 	fin.PurgedURLs, fin.PurgeRequests, fin.Owed = s.purged.URLs, s.purged.Requests, s.failed
 	if len(s.failed) > 0 {
 		return fin, ErrOwed
@@ -53,6 +54,8 @@ type settlement struct {
 	plan  *plan.Plan
 	debts []debt
 
+	undeleted int // objects that could not be deleted
+
 	mu     sync.Mutex
 	purged cdn.Result
 	failed []string // what is still owed, in words
@@ -62,9 +65,15 @@ type settlement struct {
 func (s *settlement) deletions() {
 	var keys []string
 	for _, d := range s.debts {
-		if d.Delete {
-			keys = append(keys, s.deletable(d)...)
+		if !d.Delete {
+			continue
 		}
+		ours, err := s.deletable(d)
+		if err != nil {
+			s.owe("deletions: " + oneLine(err))
+			return
+		}
+		keys = append(keys, ours...)
 	}
 	slices.Sort(keys)
 	keys = slices.Compact(keys)
@@ -74,6 +83,7 @@ func (s *settlement) deletions() {
 	}
 	started := s.begin(event.Delete, "")
 	if err := s.Live.Delete(s.tx.ctx, keys...); err != nil {
+		s.undeleted = failures(err)
 		s.owe("deletions: " + oneLine(err))
 		return
 	}
@@ -82,15 +92,42 @@ func (s *settlement) deletions() {
 }
 
 // deletable returns the paths that a debt deletes and that the live release
-// does not have again.
-func (s *settlement) deletable(d debt) []string {
+// does not have again. What an earlier deploy could not delete may be another
+// object by now: it is looked at.
+func (s *settlement) deletable(d debt) ([]string, error) {
 	var keys []string
 	for _, t := range d.touches {
-		if t.Delete && !s.plan.Has(t.Path) {
+		if !t.Delete || s.plan.Has(t.Path) {
+			continue
+		}
+		ours := true
+		if d.Intent != s.tx.id {
+			var err error
+			if ours, err = s.stillOurs(t); err != nil {
+				return nil, err
+			}
+		}
+		if ours {
 			keys = append(keys, t.Path)
 		}
 	}
-	return keys
+	return keys, nil
+}
+
+// stillOurs reports whether the object that was to be deleted is still there.
+func (s *settlement) stillOurs(t state.Touch) (bool, error) {
+	o, _, err := s.fetch(s.tx.ctx, t.Path)
+	switch {
+	case notExist(err):
+		return false, nil
+	case err != nil:
+		return false, err
+	case o.SHA256 != *t.SHA256:
+		s.warn(t.Path+" was to be deleted, and something else is there now: it stays", "")
+		return false, nil
+	default:
+		return true, nil
+	}
 }
 
 // purges asks each CDN to forget what it is owed, all at once.
@@ -227,6 +264,14 @@ func (r *Run) purgeURLs(paths []string) []string {
 	}
 	slices.Sort(urls)
 	return slices.Compact(urls)
+}
+
+// failures returns how many errors are joined in err.
+func failures(err error) int {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return len(joined.Unwrap())
+	}
+	return 1
 }
 
 // oneLine returns an error's first line, and how many more there are.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -22,6 +23,7 @@ type view struct {
 	head    *state.Head    // never nil; empty before the first deploy
 	etag    string         // of the head; empty: there is none
 	now     time.Time      // the server's clock when the head was read
+	skew    time.Duration  // how far the server's clock is ahead of ours
 	release *state.Release // nil before the first
 	objects []state.Object // as they are in the bucket, as far as it is known
 	doubted []string       // paths that unfinished deploys may have touched; sorted
@@ -32,6 +34,42 @@ type view struct {
 type debt struct {
 	state.Debt
 	touches []state.Touch
+}
+
+// owed says what earlier deploys left to do.
+func (v *view) owed() []string {
+	var out []string
+	if n := len(v.doubted); n > 0 {
+		out = append(out, "settle "+english.Plural(n, "path", "")+" that an unfinished deploy may have touched")
+	}
+	for _, d := range v.debts {
+		if d.Delete {
+			n := 0
+			for _, t := range d.touches {
+				if t.Delete {
+					n++
+				}
+			}
+			out = append(out, "delete "+english.Plural(n, "object", "")+" of release "+d.Intent)
+		}
+		for _, name := range d.Purge {
+			out = append(out, "purge "+english.Plural(len(d.touches), "path", "")+" of release "+d.Intent+" at "+name)
+		}
+	}
+	return out
+}
+
+// owedPaths returns the paths that CDNs still have to forget.
+func (v *view) owedPaths() []string {
+	var paths []string
+	for _, d := range v.debts {
+		if len(d.Purge) > 0 {
+			for _, t := range d.touches {
+				paths = append(paths, t.Path)
+			}
+		}
+	}
+	return paths
 }
 
 // busy reports whether another deploy holds the head.
@@ -46,7 +84,7 @@ func (v *view) settled() bool {
 // its intent in doubt.
 func (v *view) doubts() []string {
 	ids := slices.Clone(v.head.Doubt)
-	if v.head.Busy != nil && !slices.Contains(ids, v.head.Busy.Target) {
+	if v.head.Busy != nil && !v.busy() && !slices.Contains(ids, v.head.Busy.Target) {
 		ids = append(ids, v.head.Busy.Target)
 	}
 	return ids
@@ -54,7 +92,8 @@ func (v *view) doubts() []string {
 
 // read gets the head and the release that it names: two GETs.
 func (r *Run) read(ctx context.Context) (*view, error) {
-	v := &view{head: &state.Head{Format: state.Format, Site: r.Site}, now: r.Now()}
+	asked := r.Now()
+	v := &view{head: &state.Head{Format: state.Format, Site: r.Site}, now: asked}
 	info, err := r.get(ctx, state.HeadKey, func(body io.Reader) (err error) {
 		v.head, err = state.DecodeHead(body, r.Site)
 		return err
@@ -67,7 +106,7 @@ func (r *Run) read(ctx context.Context) (*view, error) {
 	}
 	v.etag = info.ETag
 	if !info.Date.IsZero() {
-		v.now = info.Date
+		v.now, v.skew = info.Date, info.Date.Sub(asked)
 	}
 	if v.head.Live == "" {
 		return v, nil
@@ -76,11 +115,13 @@ func (r *Run) read(ctx context.Context) (*view, error) {
 		v.release, err = state.DecodeRelease(body, r.Site)
 		return err
 	})
-	if notExist(err) {
+	switch {
+	case notExist(err):
 		return nil, &state.CorruptError{Kind: "state", Err: fmt.Errorf("the record of the live release %s is missing", v.head.Live)}
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
+	case v.release.ID != v.head.Live:
+		return nil, &state.CorruptError{Kind: "release", Err: fmt.Errorf("it is that of %s, not of %s", v.release.ID, v.head.Live)}
 	}
 	v.objects = v.release.Objects
 	return v, nil
@@ -115,6 +156,10 @@ func (r *Run) resolve(ctx context.Context, v *view, desired []Desired) error {
 		in, err := r.intent(ctx, d.Intent)
 		if err != nil {
 			return err
+		}
+		if in.written.IsZero() && in.touches == nil {
+			r.warn("what release "+d.Intent+" still had to delete and purge is no longer recorded", "Purge the CDN by hand.")
+			continue
 		}
 		v.debts = append(v.debts, debt{d, in.touches})
 		for _, t := range in.touches {
@@ -178,10 +223,14 @@ func (r *Run) intent(ctx context.Context, id string) (intent, error) {
 	var out intent
 	info, err := r.get(ctx, state.IntentKey(id), func(body io.Reader) error {
 		in, err := state.DecodeIntent(body, r.Site)
-		if err == nil {
-			out.touches = in.Touches
+		if err != nil {
+			return err
 		}
-		return err
+		if in.ID != id {
+			return &state.CorruptError{Kind: "intent", Err: fmt.Errorf("it is that of %s, not of %s", in.ID, id)}
+		}
+		out.touches = in.Touches
+		return nil
 	})
 	if notExist(err) {
 		return intent{}, nil
@@ -191,7 +240,8 @@ func (r *Run) intent(ctx context.Context, id string) (intent, error) {
 }
 
 // inspect replaces what the release says of the doubted paths by what is in
-// the bucket. An object that no deploy of ours can have written is left out, so that writing to it is refused as to any foreign one.
+// the bucket. An object that no deploy of ours can have written is left out,
+// so that writing to it is refused as to any foreign one.
 func (r *Run) inspect(ctx context.Context, v *view, ours map[string][]claim) error {
 	kept := make([]state.Object, 0, len(v.objects))
 	for _, o := range v.objects {
@@ -208,8 +258,11 @@ func (r *Run) inspect(ctx context.Context, v *view, ours map[string][]claim) err
 		v.doubted = append(v.doubted, path)
 		g.Go(func() error {
 			o, modified, err := r.fetch(ctx, path)
+			if notExist(err) || errors.Is(err, storage.ErrInvalidKey) { // what it cannot hold is not there
+				return nil
+			}
 			if err != nil {
-				return ignoreNotExist(err)
+				return err
 			}
 			if !slices.ContainsFunc(claims, func(c claim) bool { return c.covers(o.SHA256, modified) }) {
 				return nil
@@ -227,13 +280,6 @@ func (r *Run) inspect(ctx context.Context, v *view, ours map[string][]claim) err
 	slices.SortFunc(kept, func(a, b state.Object) int { return cmp.Compare(a.Path, b.Path) })
 	v.objects = kept
 	return nil
-}
-
-func ignoreNotExist(err error) error {
-	if notExist(err) {
-		return nil
-	}
-	return err
 }
 
 // fetch reads a live object and describes it as it is now, with the time of

@@ -119,6 +119,8 @@ type Planned struct {
 	UploadBytes int64    `json:"upload_bytes"`
 	TotalBytes  int64    `json:"total_bytes"` // of the whole desired site
 	PurgeURLs   int      `json:"purge_urls"`
+	// Owed is what earlier runs left to this one, in words. Empty: nothing.
+	Owed []string `json:"owed,omitempty"`
 }
 
 // Finished is the receipt of a run.

@@ -215,7 +215,7 @@ func (e *CollisionError) Error() string {
 // are in the bucket at some time of the deploy.
 func collisions(in Input) error {
 	below := map[string]string{}
-	for _, objects := range [][]state.Object{in.Live, in.Desired} {
+	for _, objects := range [][]state.Object{in.Desired, in.Live} {
 		for i := range objects {
 			p := objects[i].Path
 			for d := parent(p); d != "" && below[d] == ""; d = parent(d) {

@@ -27,7 +27,12 @@ const (
 func WritePlan(c Console, p event.Planned, o Options) error {
 	w := &sticky{w: c.W}
 	if len(p.Changes) == 0 {
-		fmt.Fprintln(w, nothing(p.Kept))
+		if len(p.Owed) == 0 {
+			fmt.Fprintln(w, nothing(p.Kept))
+			return w.err
+		}
+		fmt.Fprintf(w, "No file changes: %s of the live release\n", count(p.Kept, "file"))
+		writePending(w, c, p.Owed)
 		return w.err
 	}
 	live := "the first release"
@@ -45,7 +50,15 @@ func WritePlan(c Console, p event.Planned, o Options) error {
 	if more := len(p.Changes) - len(shown); more > 0 {
 		fmt.Fprintf(w, "  %s\n", c.paint(dim, fmt.Sprintf("… and %d more (--full shows all)", more)))
 	}
+	writePending(w, c, p.Owed)
 	return w.err
+}
+
+// writePending writes what earlier runs left to this one.
+func writePending(w *sticky, c Console, owed []string) {
+	for _, o := range owed {
+		fmt.Fprintf(w, "  %s %s\n", c.paint(yellow, "!"), name(o))
+	}
 }
 
 // nothing is the plan without a change.

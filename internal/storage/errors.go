@@ -16,7 +16,10 @@ var (
 	ErrInvalidKey   = errors.New("the provider cannot store this key")
 	ErrUnsupported  = errors.New("not supported by this provider")
 	ErrWrongRegion  = errors.New("the bucket is in another region")
-	ErrUnreachable  = errors.New("the endpoint cannot be reached")
+	// ErrUnanswered stands beside ErrPrecondition where an earlier attempt of
+	// the same Put got no answer: that one may have been done.
+	ErrUnanswered  = errors.New("an earlier attempt of the same write got no answer")
+	ErrUnreachable = errors.New("the endpoint cannot be reached")
 )
 
 // Error says which operation failed, and on which key.

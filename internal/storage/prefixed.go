@@ -11,7 +11,7 @@ import (
 // Prefixed returns the part of s below prefix, which is made to end in a slash
 // first (see CleanPrefix); an empty one returns s itself. Keys, also those in
 // errors, are what callers gave, without the prefix. The result is a Copier or
-// a Meter exactly where s is.
+// a Meter exactly where s is, and always a Checker.
 func Prefixed(s Store, prefix string) Store {
 	prefix = CleanPrefix(prefix)
 	if prefix == "" {
@@ -67,6 +67,15 @@ type prefixed struct {
 func (p *prefixed) store() Store { return p.inner }
 
 func (p *prefixed) fullKey(key string) string { return p.prefix + key }
+
+// Check asks the store below, where it is a Checker.
+func (p *prefixed) Check(key string, size int64, headers Headers) error {
+	c, ok := p.inner.(Checker)
+	if !ok {
+		return nil
+	}
+	return p.strip(c.Check(p.fullKey(key), size, headers))
+}
 
 func (p *prefixed) Get(ctx context.Context, key string) (*Object, error) {
 	if err := CheckKey(key); err != nil {

@@ -54,6 +54,13 @@ type Copier interface {
 	Copy(ctx context.Context, from CopySource, key string, headers Headers) (Info, error)
 }
 
+// Checker is implemented by stores that know what they would refuse.
+type Checker interface {
+	// Check returns why a Put of such an object would be refused whatever the
+	// bucket holds, or nil. It sends nothing. The error is an *Error.
+	Check(key string, size int64, headers Headers) error
+}
+
 // CopySource names the object that Copy reads.
 type CopySource struct {
 	Store Store // nil: the store that copies

@@ -31,6 +31,14 @@ func fileName(key string) (string, error) {
 	return name, nil
 }
 
+// Check returns why the directory cannot hold such a key.
+func (s *Store) Check(key string, _ int64, _ storage.Headers) error {
+	if _, err := fileName(key); err != nil {
+		return &storage.Error{Op: "put", Key: key, Err: err}
+	}
+	return nil
+}
+
 // checkSegment refuses the name of the folder for records, in any case because
 // of file systems that ignore it, and what Windows would take but change or
 // refuse late (Microsoft, "Naming Files, Paths, and Namespaces").

@@ -47,13 +47,16 @@ func (e *ResponseError) Error() string {
 	return e.Kind.Error() + ": " + e.Detail
 }
 
-// Unwrap returns the sentinel and the cause.
+// Unwrap returns the sentinels and the cause.
 func (e *ResponseError) Unwrap() []error {
 	var errs []error
 	for _, err := range []error{e.Kind, e.cause} {
 		if err != nil {
 			errs = append(errs, err)
 		}
+	}
+	if e.Unanswered {
+		errs = append(errs, storage.ErrUnanswered)
 	}
 	return errs
 }
@@ -74,17 +77,17 @@ var codes = map[string]error{
 	"UnauthorizedAccess":    storage.ErrDenied,
 	"KMS.DisabledException": storage.ErrDenied,
 
-	"InvalidAccessKeyId":           storage.ErrCredentials,
-	"SignatureDoesNotMatch":        storage.ErrCredentials,
-	"ExpiredToken":                 storage.ErrCredentials,
-	"InvalidToken":                 storage.ErrCredentials,
-	"TokenRefreshRequired":         storage.ErrCredentials,
-	"InvalidSecurity":              storage.ErrCredentials,
-	"Unauthorized":                 storage.ErrCredentials, // R2
-	"InvalidClientTokenId":         storage.ErrCredentials,
-	"RequestTimeTooSkewed":         storage.ErrCredentials,
-	"AuthorizationHeaderMalformed": storage.ErrCredentials, // unless the region is what is wrong
+	"InvalidAccessKeyId":    storage.ErrCredentials,
+	"SignatureDoesNotMatch": storage.ErrCredentials,
+	"ExpiredToken":          storage.ErrCredentials,
+	"InvalidToken":          storage.ErrCredentials,
+	"TokenRefreshRequired":  storage.ErrCredentials,
+	"InvalidSecurity":       storage.ErrCredentials,
+	"Unauthorized":          storage.ErrCredentials, // R2
+	"InvalidClientTokenId":  storage.ErrCredentials,
+	"RequestTimeTooSkewed":  storage.ErrCredentials,
 
+	"AuthorizationHeaderMalformed":       storage.ErrWrongRegion, // the region is the part of it that a user sets
 	"PermanentRedirect":                  storage.ErrWrongRegion,
 	"MovedPermanently":                   storage.ErrWrongRegion,
 	"TemporaryRedirect":                  storage.ErrWrongRegion,

@@ -50,6 +50,7 @@ func TestAnswers(t *testing.T) {
 			return nil
 		}, 301, s3Error("PermanentRedirect", "x"), "X-Amz-Bucket-Region: us-west-2", storage.ErrWrongRegion, `list p/: the bucket is in another region: "www" is in us-west-2, not in eu-west-1`},
 		{"signed for another region", get, 400, s3Error("AuthorizationHeaderMalformed", "the region 'eu-west-1' is wrong; expecting 'us-west-2'"), "X-Amz-Bucket-Region: us-west-2", storage.ErrWrongRegion, `get k: the bucket is in another region: "www" is in us-west-2, not in eu-west-1`},
+		{"signed for another region, without its name", get, 400, s3Error("AuthorizationHeaderMalformed", "the region is wrong; expecting \"us-west-2\""), "", storage.ErrWrongRegion, `get k: the bucket is in another region: "www" is not in eu-west-1: the region is wrong; expecting "us-west-2"`},
 		{"wrong endpoint", get, 400, s3Error("IllegalLocationConstraintException", "it must be us-west-2"), "", storage.ErrWrongRegion, `get k: the bucket is in another region: "www" is not in eu-west-1: it must be us-west-2`},
 		{"key too long", update, 400, s3Error("KeyTooLongError", "Your key is too long"), "", storage.ErrInvalidKey, `put k: the provider cannot store this key: Your key is too long`},
 		{"altered on the way", update, 400, s3Error("XAmzContentSHA256Mismatch", "The provided header does not match what was computed."), "", storage.ErrModified, `put k: the file changed while it was being sent: The provided header does not match what was computed.`},

@@ -157,6 +157,6 @@ func (p Preset) Endpoint(region, accountID string) string {
 // custom returns the preset for the generic name with an endpoint of its own:
 // nothing is assumed that only Amazon's service does.
 func (p Preset) custom() Preset {
-	p.Checksums, p.Region, p.Limits = false, "us-east-1", classic
+	p.Checksums, p.Siblings, p.Region, p.Limits = false, false, "us-east-1", classic
 	return p
 }

@@ -26,8 +26,8 @@ import (
 // something of its own into the bytes. Where something else is there, the
 // *ResponseError has Unanswered set.
 func (s *Store) Put(ctx context.Context, key string, src storage.Source, headers storage.Headers, cond storage.Condition) (storage.Info, error) {
-	if err := s.checkPut(key, src.Size, headers); err != nil {
-		return storage.Info{}, &storage.Error{Op: "put", Key: key, Err: err}
+	if err := s.Check(key, src.Size, headers); err != nil {
+		return storage.Info{}, err
 	}
 	w := write{s, key, src, headers, cond}
 	put := w.whole
@@ -41,6 +41,15 @@ func (s *Store) Put(ctx context.Context, key string, src storage.Source, headers
 	return info, nil
 }
 
+// Check returns why the service would refuse such an object, by its documented
+// limits.
+func (s *Store) Check(key string, size int64, headers storage.Headers) error {
+	if err := s.checkPut(key, size, headers); err != nil {
+		return &storage.Error{Op: "put", Key: key, Err: err}
+	}
+	return nil
+}
+
 func (s *Store) checkPut(key string, size int64, headers storage.Headers) error {
 	if err := s.checkKey(key); err != nil {
 		return err
@@ -48,7 +57,23 @@ func (s *Store) checkPut(key string, size int64, headers storage.Headers) error 
 	if most := s.Preset.Limits.ObjectBytes; most > 0 && size > most {
 		return fmt.Errorf("%w: an object of %d bytes; the most is %d", storage.ErrUnsupported, size, most)
 	}
+	if n, most := metaBytes(headers), s.Preset.Limits.MetaBytes; most > 0 && n > most {
+		return fmt.Errorf("%w: user metadata of %d bytes; the most is %d", storage.ErrUnsupported, n, most)
+	}
 	return checkHeaders(headers)
+}
+
+// metaBytes returns the size of user metadata as S3 counts it: the names,
+// without their common prefix, and the values
+// (docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html).
+func metaBytes(headers storage.Headers) int {
+	n := 0
+	for name, v := range headers {
+		if meta, ok := strings.CutPrefix(name, storage.MetaPrefix); ok {
+			n += len(meta) + len(v)
+		}
+	}
+	return n
 }
 
 // checkHeaders refuses what could not be sent or would not come back the same.

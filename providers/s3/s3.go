@@ -30,9 +30,10 @@ type Store struct {
 }
 
 var (
-	_ storage.Store  = (*Store)(nil)
-	_ storage.Copier = (*Store)(nil)
-	_ storage.Meter  = (*Store)(nil)
+	_ storage.Store   = (*Store)(nil)
+	_ storage.Copier  = (*Store)(nil)
+	_ storage.Meter   = (*Store)(nil)
+	_ storage.Checker = (*Store)(nil)
 )
 
 // New returns the bucket that o describes. It sends no request to it; an
