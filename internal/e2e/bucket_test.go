@@ -1,0 +1,122 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/pandastack-io/pandastack/internal/testbed"
+)
+
+// object is what a bucket holds at a key.
+type object struct {
+	body, contentType, cacheControl string
+}
+
+// bucket is a bucket of a real server, and a proxy that counts what the
+// program asks of it.
+type bucket struct {
+	server *testbed.S3
+	name   string
+	proxy  *testbed.CountingProxy
+}
+
+func newBucket(t *testing.T) *bucket {
+	server := testbed.MinIO(t)
+	return &bucket{server: server, name: server.NewBucket(t), proxy: testbed.NewCountingProxy(t, server.Endpoint)}
+}
+
+// storage is the block of pandastack.json for a site below prefix.
+func (b *bucket) storage(prefix string) map[string]any {
+	return map[string]any{"provider": "minio", "endpoint": b.proxy.URL, "bucket": b.name, "prefix": prefix}
+}
+
+func (b *bucket) put(t *testing.T, key string, o object) {
+	t.Helper()
+	_, err := b.server.Client().PutObject(t.Context(), &s3.PutObjectInput{
+		Bucket: &b.name, Key: &key, Body: bytes.NewReader([]byte(o.body)), ContentType: &o.contentType, CacheControl: &o.cacheControl,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// objects reads the whole bucket.
+func (b *bucket) objects(t *testing.T) map[string]object {
+	t.Helper()
+	client, all := b.server.Client(), map[string]object{}
+	pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: &b.name})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, entry := range page.Contents {
+			out, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &b.name, Key: entry.Key})
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(out.Body)
+			out.Body.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[*entry.Key] = object{string(body), aws.ToString(out.ContentType), aws.ToString(out.CacheControl)}
+		}
+	}
+	return all
+}
+
+// traffic is what one run asked of the server, by what it touched.
+type traffic struct {
+	reads      int      // of anything
+	puts       []string // paths of the site whose bytes were sent, sorted
+	copies     []string // paths of the site that were copied by the server, sorted
+	statePuts  int
+	deletions  int   // requests
+	bytesSent  int64 // with puts, copies and statePuts
+	unexpected []string
+}
+
+// traffic returns what went over the wire since the last call, for a site
+// below prefix.
+func (b *bucket) traffic(t *testing.T, prefix string) traffic {
+	t.Helper()
+	var sum traffic
+	site := "/" + b.name + "/" + prefix
+	for _, r := range b.proxy.Requests() {
+		path, err := url.PathUnescape(r.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path, below := strings.CutPrefix(path, site)
+		sum.bytesSent += r.Sent
+		switch {
+		case r.Method == http.MethodGet:
+			sum.reads++
+		case r.Method == http.MethodDelete, r.Method == http.MethodPost && r.Query.Has("delete"):
+			sum.deletions++
+		case r.Method != http.MethodPut || !below:
+			sum.unexpected = append(sum.unexpected, r.Method+" "+r.Path)
+		case strings.HasPrefix(path, ".pandastack/"):
+			sum.statePuts++
+		case r.Header.Get("X-Amz-Copy-Source") != "":
+			sum.copies = append(sum.copies, path)
+		default:
+			sum.puts = append(sum.puts, path)
+		}
+	}
+	b.proxy.Reset()
+	slices.Sort(sum.puts)
+	slices.Sort(sum.copies)
+	return sum
+}
