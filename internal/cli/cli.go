@@ -103,7 +103,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	a.addFlags(root, deployFlags)
-	root.AddCommand(deploy, a.planCommand(), a.buildCommand(), a.configCommand(), a.schemaCommand(), a.initCommand(), a.versionCommand())
+	root.AddCommand(deploy, a.planCommand(), a.buildCommand(), a.configCommand(), a.schemaCommand(), a.rollbackCommand(), a.unlockCommand(), a.initCommand(), a.versionCommand())
 	return root
 }
 

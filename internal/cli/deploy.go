@@ -17,6 +17,7 @@ import (
 	"github.com/pandastack-io/pandastack/internal/config"
 	"github.com/pandastack-io/pandastack/internal/deploy"
 	"github.com/pandastack-io/pandastack/internal/event"
+	"github.com/pandastack-io/pandastack/internal/plan"
 	"github.com/pandastack-io/pandastack/internal/site"
 	"github.com/pandastack-io/pandastack/internal/state"
 	"github.com/pandastack-io/pandastack/internal/storage"
@@ -132,33 +133,70 @@ func (a *app) outputs(fin event.Finished) error {
 
 // prepare builds and scans the site. What is live is read meanwhile.
 func (a *app) prepare(ctx context.Context, s *settings, preview bool) (*deploy.Run, []deploy.Desired, *target, error) {
-	t, err := a.open(ctx, s)
+	r, t, err := a.connect(ctx, s, preview)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	purgers, err := a.cdns(s, preview)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	base, err := s.baseURL()
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	who := ci.Complete(ctx, a.run, s.root)
-	r := deploy.Open(ctx, deploy.Options{
-		Site: t.site, Target: t.name, Live: t.live, State: t.state, MixedPaths: t.mixedPaths, Usage: t.usage,
-		BaseURL: base, Purgers: purgers, Tool: "pandastack " + Version(), Sink: a.sink,
-		Owner: state.Owner{Repository: who.Repository, RunURL: who.RunURL, Actor: who.Actor, Host: who.Host},
-		Source: state.Source{
-			Repository: who.Repository, Commit: who.Commit, Dirty: who.Dirty, Ref: who.Ref,
-			RunID: who.RunID, RunAttempt: who.RunAttempt, RunURL: who.RunURL, Actor: who.Actor,
-		},
-	})
 	files, err := a.output(ctx, s, t, r)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	return r, deploy.FromFiles(files), t, nil
+}
+
+// connect begins a run: what is live is read from here on.
+func (a *app) connect(ctx context.Context, s *settings, preview bool) (*deploy.Run, *target, error) {
+	t, err := a.open(ctx, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	purgers, err := a.cdns(s, preview)
+	if err != nil {
+		return nil, nil, err
+	}
+	base, err := s.baseURL()
+	if err != nil {
+		return nil, nil, err
+	}
+	who := ci.Complete(ctx, a.run, s.root)
+	return deploy.Open(ctx, deploy.Options{
+		Site: t.site, Target: t.name, Live: t.live, State: t.state, MixedPaths: t.mixedPaths, Usage: t.usage,
+		BaseURL: base, Purgers: purgers, Tool: "pandastack " + Version(), Sink: a.sink,
+		Guards: guards(s), Keep: *s.Config.Releases.Keep, Force: s.on("force"), LockTimeout: s.LockTimeout(), Order: order(who, s.root),
+		Owner: state.Owner{
+			Repository: who.Repository, RunID: who.RunID, RunAttempt: who.RunAttempt, RunURL: who.RunURL, Actor: who.Actor, Host: who.Host,
+		},
+		Source: state.Source{
+			Repository: who.Repository, Commit: who.Commit, Dirty: who.Dirty, Ref: who.Ref,
+			RunID: who.RunID, RunAttempt: who.RunAttempt, RunURL: who.RunURL, Actor: who.Actor,
+		},
+	}), t, nil
+}
+
+// guards returns the limits that stop a deploy before its first write.
+func guards(s *settings) plan.Guards {
+	g := s.Config.Guards
+	return plan.Guards{
+		MaxDelete: (*plan.Amount)(g.MaxDelete), MinFiles: g.MinFiles, MaxShrink: (*int)(g.MaxShrink),
+		MaxFileSize: int64(g.MaxFileSize), MaxTotalSize: int64(g.MaxTotalSize),
+	}
+}
+
+// order compares this run with the newest one that the site has seen.
+func order(who ci.Run, dir string) func(context.Context, state.Mark) deploy.Order {
+	return func(ctx context.Context, m state.Mark) deploy.Order {
+		earlier := ci.Run{Repository: m.Repository, Commit: m.Commit, RunID: m.RunID, RunAttempt: m.RunAttempt}
+		switch ci.Compare(ctx, who, earlier, dir) {
+		case ci.Newer:
+			return deploy.Newer
+		case ci.Same:
+			return deploy.Same
+		case ci.Older:
+			return deploy.Older
+		default:
+			return deploy.Unknown
+		}
+	}
 }
 
 // output builds and scans the site. It stops as soon as it is known that the

@@ -73,13 +73,16 @@ func exitCode(ctx context.Context, err error) int {
 		{is[*site.OutputError](err), exitGuard},
 		{is[*site.RefusedError](err), exitGuard},
 		{is[*plan.CollisionError](err), exitGuard},
+		{is[*plan.GuardError](err), exitGuard},
 		{is[*deploy.ForeignError](err), exitGuard},
 		{is[*deploy.RefusedError](err), exitGuard},
 		{is[*state.ForeignError](err), exitGuard},
 		{is[*state.NewerError](err), exitGuard},
 		{is[*deploy.LockedError](err), exitLocked},
+		{is[*deploy.SupersededError](err), exitLocked},
 		{errors.Is(err, deploy.ErrLost), exitLocked},
 		{errors.Is(err, storage.ErrNoBucket), exitNotFound},
+		{errors.Is(err, deploy.ErrNoRelease), exitNotFound},
 		{errors.Is(err, storage.ErrDenied), exitDenied},
 	} {
 		if c.match {
@@ -111,6 +114,14 @@ func messages(ctx context.Context, err error) []event.Message {
 	}
 	if ctx.Err() != nil {
 		return []event.Message{interrupted(err)}
+	}
+	var broken plan.GuardErrors
+	if errors.As(err, &broken) {
+		var out []event.Message
+		for _, g := range broken {
+			out = append(out, event.Message{Severity: event.Error, Text: g.Error(), Hint: g.Hint()})
+		}
+		return out
 	}
 	return []event.Message{{Severity: event.Error, Text: err.Error(), Hint: hint(err)}}
 }
@@ -149,6 +160,9 @@ func hint(err error) string {
 		{errors.Is(err, deploy.ErrOwed), "Run pandastack again: it does what is left, and uploads nothing that is there."},
 		{is[*deploy.PartialError](err), "Run pandastack again: it reads what was touched and makes the site whole."},
 		{is[*deploy.LockedError](err), "Wait until it is done and run pandastack again."},
+		{is[*deploy.SupersededError](err), "Nothing was published. To publish this version all the same, use --force."},
+		{errors.Is(err, deploy.ErrNoRelease), "releases.keep says how many former releases are kept."},
+		{is[*deploy.MissingError](err), "Deploy that version again: its commit is in the record of the release."},
 		{errors.Is(err, deploy.ErrLost), "Run pandastack again to publish this version."},
 		{is[*deploy.ForeignError](err), "Nothing that no release put there is overwritten: remove it from the bucket, or set storage.prefix to a place that is this site's alone."},
 		{is[*deploy.RefusedError](err), "Shorten or rename it, or leave it out with \"ignore\"; nothing was published."},

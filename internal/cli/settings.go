@@ -21,10 +21,12 @@ import (
 // Which settings that are not part of the file a command has flags for. Those
 // that are part of it are flags of all commands that read it.
 var (
-	deployFlags = []string{"config", "environment", "install", "dry-run", "json"}
-	planFlags   = []string{"config", "environment", "install", "json"}
-	buildFlags  = []string{"config", "environment", "install", "json"}
-	configFlags = []string{"config", "environment", "json"}
+	deployFlags   = []string{"config", "environment", "install", "dry-run", "force", "lock-timeout", "json"}
+	planFlags     = []string{"config", "environment", "install", "json"}
+	buildFlags    = []string{"config", "environment", "install", "json"}
+	configFlags   = []string{"config", "environment", "json"}
+	rollbackFlags = []string{"config", "environment", "dry-run", "lock-timeout", "json"}
+	unlockFlags   = []string{"config", "environment", "json"}
 )
 
 // addFlags gives a command the flags of the settings of the file and of the

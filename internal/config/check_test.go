@@ -76,6 +76,35 @@ func TestFieldValues(t *testing.T) {
 		{"storage.region", `"auto"`, ""},
 		{"storage.region", `"EU (Frankfurt)"`, `"storage.region" is "EU (Frankfurt)", which is not a region's code`},
 		{"storage.kmsKeyId", `"arn:aws:kms:eu-central-1:1:key/1 "`, `"storage.kmsKeyId" must not hold white space`},
+		{"releases.keep", `0`, ""},
+		{"releases.keep", `2147483647`, ""},
+		{"releases.keep", `2147483648`, `"releases.keep" is too large`},
+		{"releases.keep", `99999999999999999999`, `"releases.keep" is too large`},
+		{"releases.keep", `-1`, `"releases.keep" must not be negative`},
+		{"releases.keep", `-99999999999999999999`, `"releases.keep" must not be negative`},
+		{"releases.keep", `1.5`, `"releases.keep" must be a whole number, not 1.5`},
+		{"releases.keep", `1e2`, `"releases.keep" must be a whole number, not 1e2`},
+		{"guards.maxDelete", `0`, ""},
+		{"guards.maxDelete", `"0%"`, ""},
+		{"guards.maxDelete", `"100%"`, ""},
+		{"guards.maxDelete", `-5`, `"guards.maxDelete" must not be negative`},
+		{"guards.maxDelete", `"20"`, `"guards.maxDelete" is "20", which is neither a count nor a percentage`},
+		{"guards.maxDelete", `"101%"`, `"guards.maxDelete" is "101%", which is neither a count nor a percentage`},
+		{"guards.maxDelete", `"12.5%"`, `"guards.maxDelete" is "12.5%", which is neither a count nor a percentage`},
+		{"guards.maxShrink", `"99%"`, ""},
+		{"guards.maxShrink", `"half"`, `"guards.maxShrink" is "half", which is not a percentage`},
+		{"guards.maxShrink", `"-1%"`, `"guards.maxShrink" is "-1%", which is not a percentage`},
+		{"guards.minFiles", `0.0`, `"guards.minFiles" must be a whole number, not 0.0`},
+		{"guards.maxFileSize", `9223372036854775807`, ""},
+		{"guards.maxFileSize", `9223372036854775808`, `"guards.maxFileSize" is too large`},
+		{"guards.maxFileSize", `"1.5 gib"`, ""},
+		{"guards.maxFileSize", `"25"`, ""},
+		{"guards.maxFileSize", `""`, `"guards.maxFileSize" is "", which is not a size`},
+		{"guards.maxFileSize", `"25 megabytes"`, `"guards.maxFileSize" is "25 megabytes", which is not a size`},
+		{"guards.maxFileSize", `"1,000"`, `"guards.maxFileSize" is "1,000", which is not a size`},
+		{"guards.maxFileSize", `"-1MB"`, `"guards.maxFileSize" is "-1MB", which is not a size`},
+		{"guards.maxTotalSize", `"8388608TiB"`, `"guards.maxTotalSize" is too large`},
+		{"guards.maxTotalSize", `"99999999999999999999TiB"`, `"guards.maxTotalSize" is too large`},
 		{"ignore", `["**/*.map", "/a", "./b", "c/", "!d", "[a-z]{x,y}", "\\[x"]`, ""},
 		{"ignore", `[""]`, `"ignore[0]" is an empty pattern`},
 		{"ignore", `["a", "!"]`, `"ignore[1]" is an empty pattern`},
@@ -89,10 +118,10 @@ func TestFieldValues(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.path+" "+test.value, func(t *testing.T) {
 			value := test.value
-			if inside, ok := strings.CutPrefix(test.path, "storage."); ok {
+			name, inside, deeper := strings.Cut(test.path, ".")
+			if deeper {
 				value = fmt.Sprintf(`{%q: %s}`, inside, value)
 			}
-			name, _, _ := strings.Cut(test.path, ".")
 			_, err := Parse(FileName, fmt.Appendf(nil, `{"type": "static", %q: %s}`, name, value))
 			_, got, _ := strings.Cut(strings.Split(described(err), "\n")[0], ": ")
 			if got != test.want {

@@ -33,6 +33,10 @@ type Config struct {
 	Ignore []string `json:"ignore,omitempty"`
 	// Headers that are stored with the files, as rules in order. A later rule overrides an earlier one.
 	Headers []HeaderRule `json:"headers,omitempty"`
+	// What is kept of former releases.
+	Releases *Releases `json:"releases,omitempty"`
+	// Limits that stop a deploy before it changes the site.
+	Guards *Guards `json:"guards,omitempty"`
 	// What differs in each environment: the same fields, without $schema, type and environments.
 	Environments map[string]Config `json:"environments,omitempty"`
 }
@@ -81,4 +85,24 @@ type HeaderRule struct {
 	Source string `json:"source" jsonschema:"required,minLength=1"`
 	// The headers by name. An empty value removes the header.
 	Headers map[string]string `json:"headers" jsonschema:"required"`
+}
+
+// Releases says what is kept of former releases.
+type Releases struct {
+	// How many former releases are kept beside the live one, to go back to without an upload. With 0 none is kept once a deploy is done.
+	Keep *int `json:"keep,omitempty" jsonschema:"minimum=0"`
+}
+
+// Guards are limits that stop a deploy before it changes the site.
+type Guards struct {
+	// How many of the live files a deploy may delete, as a count, or as a percentage where there are more than 20. Files with a fingerprinted name do not count.
+	MaxDelete *Amount `json:"maxDelete,omitempty"`
+	// The fewest files that the site may have.
+	MinFiles int `json:"minFiles,omitempty" jsonschema:"minimum=0"`
+	// The percentage by which the number of files may shrink, where more than 20 are live.
+	MaxShrink *Percent `json:"maxShrink,omitempty"`
+	// The largest file that may be published, for example 25MB. 0 is no limit.
+	MaxFileSize Size `json:"maxFileSize,omitempty"`
+	// The most that all files may have together, for example 1 GiB. 0 is no limit.
+	MaxTotalSize Size `json:"maxTotalSize,omitempty"`
 }

@@ -108,10 +108,10 @@ func defaultOf(f field, path string) string {
 	if path == "storage.path" {
 		value = defaultText(DefaultLocalPath)
 	}
-	if value == nil {
+	if value == nil || value.isObject() {
 		return ""
 	}
-	return " Default: `" + value.text + "`."
+	return " Default: `" + fmt.Sprint(leaf{path, value}.value()) + "`."
 }
 
 func settingTable() string {

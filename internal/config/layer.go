@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Layer is the values that one place gives, each with its origin. A nil Layer
@@ -94,6 +95,10 @@ func (l *Layer) add(s Setting, value string, origin Origin) Errors {
 			return Errors{errorAt(origin, fmt.Sprintf("%q is not true or false", value), "Write true or false.")}
 		}
 		value = strconv.FormatBool(on)
+	case s.Duration:
+		if d, err := time.ParseDuration(value); err != nil || d < 0 {
+			return Errors{errorAt(origin, fmt.Sprintf("%q is not a time", value), "Write a number with a unit, for example 90s, 20m or 1h30m.")}
+		}
 	case s.Choices != nil && !slices.Contains(s.Choices, value):
 		return Errors{errorAt(origin, fmt.Sprintf("unknown value %q", value), suggest(value, s.Choices, "values"))}
 	case s.Path != "":

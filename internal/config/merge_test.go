@@ -106,7 +106,7 @@ func TestMergeLaws(t *testing.T) {
 }
 
 func drawNode(t *rapid.T, depth int) *node {
-	kinds := []kind{object, dictionary, list, text, truth}
+	kinds := []kind{object, dictionary, list, text, truth, number}
 	if depth == 0 {
 		kinds = kinds[2:]
 	}
@@ -126,6 +126,8 @@ func drawNode(t *rapid.T, depth int) *node {
 		n.text = rapid.StringMatching(`[xyz]`).Draw(t, "text")
 	case truth:
 		n.truth = rapid.Bool().Draw(t, "truth")
+	case number:
+		n.number = rapid.Int64Range(0, 3).Draw(t, "number")
 	}
 	return n
 }

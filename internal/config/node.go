@@ -9,9 +9,10 @@ import (
 // node is a value of a layer. Nodes are shared between trees and are not
 // changed once they are made.
 type node struct {
-	kind   kind
+	kind   kind // never amount, percent or size: as it is written, text or number
 	text   string
 	truth  bool
+	number int64
 	fields map[string]*node // object and dictionary
 	items  []*node          // list
 
@@ -112,6 +113,8 @@ func (n *node) MarshalJSON() ([]byte, error) {
 		return json.Marshal(n.items)
 	case n.kind == truth:
 		return json.Marshal(n.truth)
+	case n.kind == number:
+		return json.Marshal(n.number)
 	default:
 		return json.Marshal(n.text)
 	}

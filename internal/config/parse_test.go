@@ -125,11 +125,11 @@ hint: Did you mean "zoneId" inside "cdn"?
 pandastack.json:7:3: unknown field "bucket"
 hint: Did you mean "bucket" inside "storage"?
 pandastack.json:8:3: unknown field "ÄÄ"
-hint: Known fields: $schema, type, rootDir, installCommand, buildCommand, buildEnv, buildTimeout, outputDir, siteUrl, storage, cdn, ignore, headers, environments.
+hint: Known fields: $schema, type, rootDir, installCommand, buildCommand, buildEnv, buildTimeout, outputDir, siteUrl, storage, cdn, ignore, headers, releases, guards, environments.
 pandastack.json:8:22: "ignore" must be a list, not a string
 hint: Write it in square brackets.
 pandastack.json:9:3: unknown field "frobnicate"
-hint: Known fields: $schema, type, rootDir, installCommand, buildCommand, buildEnv, buildTimeout, outputDir, siteUrl, storage, cdn, ignore, headers, environments.
+hint: Known fields: $schema, type, rootDir, installCommand, buildCommand, buildEnv, buildTimeout, outputDir, siteUrl, storage, cdn, ignore, headers, releases, guards, environments.
 `},
 		{"a field of the top inside storage", "{" + minimal + `, "storage": {"site_url": ""}}`, `
 pandastack.json:1:53: unknown field "storage.site_url"
@@ -146,6 +146,28 @@ hint: Write it in braces, with its fields.
 		{"truth", "{" + minimal + `, "storage": {"pathStyle": "yes"}}`, `
 pandastack.json:1:66: "storage.pathStyle" must be true or false, not a string
 hint: Write true or false, without quotes.
+`},
+		{"numbers, percentages and sizes", "{" + minimal + `,
+  "releases": {"keep": "ten"},
+  "guards": {"maxDelete": true, "minFiles": [1], "maxShrink": 50, "maxFileSize": null, "maxTotalSize": {}},
+  "maxFileSize": 1, "keep": 1
+}`, `
+pandastack.json:2:24: "releases.keep" must be a whole number, not a string
+hint: Write it in digits, without quotes.
+pandastack.json:3:27: "guards.maxDelete" must be a count or percentage, not true
+hint: Write a count, for example 20, or a percentage in quotes, for example "50%".
+pandastack.json:3:45: "guards.minFiles" must be a whole number, not a list
+hint: Write it in digits, without quotes.
+pandastack.json:3:63: "guards.maxShrink" must be a percentage, not a number
+hint: Write it in quotes, for example "50%".
+pandastack.json:3:82: "guards.maxFileSize" must be a size, not null
+hint: Leave the field out.
+pandastack.json:3:104: "guards.maxTotalSize" must be a size, not an object
+hint: Write it in quotes, for example "25MB", or as a number of bytes.
+pandastack.json:4:3: unknown field "maxFileSize"
+hint: Did you mean "maxFileSize" inside "guards"?
+pandastack.json:4:21: unknown field "keep"
+hint: Did you mean "keep" inside "releases"?
 `},
 		{"a number in the environment of the build", "{" + minimal + `, "buildEnv": {"PORT": 80, "A-B": "x", "PORT": ""}}`, `
 pandastack.json:1:62: "buildEnv.PORT" must be a string, not a number

@@ -15,7 +15,7 @@ type Value struct {
 	// Path is the place in the file, or the name of a setting that is not
 	// part of it.
 	Path string `json:"path"`
-	// Value is a string, a bool, or an empty list or map. Secrets are
+	// Value is a string, a bool, an int64, or an empty list or map. Secrets are
 	// "(set)".
 	Value any `json:"value"`
 	// Origin is where it comes from.
@@ -77,7 +77,7 @@ func inJSON(value any) string {
 	var b strings.Builder
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(value); err != nil { // strings, bools, and what is empty: cannot be
+	if err := e.Encode(value); err != nil { // strings, bools, numbers, and what is empty: cannot be
 		return fmt.Sprint(value)
 	}
 	return strings.TrimSuffix(b.String(), "\n")
@@ -138,6 +138,8 @@ func (l leaf) value() any {
 		return []string{}
 	case truth:
 		return l.node.truth
+	case number:
+		return l.node.number
 	}
 	if name, ok := strings.CutPrefix(l.path, "buildEnv."); ok && secretName(name) {
 		return hidden

@@ -22,6 +22,10 @@ const (
 	defaultType         = "static"
 	defaultRootDir      = "."
 	defaultBuildTimeout = "1h"
+	defaultKeep         = 10
+	// Half a site is gone by mistake far more often than on purpose.
+	defaultMaxDelete = "50%"
+	defaultMaxShrink = "50%"
 )
 
 // DefaultLocalPath is the directory of a local target that names none, and of
@@ -32,7 +36,8 @@ const DefaultLocalPath = ".pandastack/local"
 type Resolved struct {
 	// Config is the result: merged, checked and in normal form. Prefixes
 	// end in a slash, header names are canonical, and Environments and
-	// Schema are empty.
+	// Schema are empty. Releases.Keep, Guards.MaxDelete and Guards.MaxShrink
+	// are set.
 	Config Config
 	// Environment is the environment block that was used. Empty: none.
 	Environment string
@@ -72,11 +77,14 @@ func Resolve(o Options) (*Resolved, error) {
 
 // defaults returns the weakest layer.
 func defaults() *node {
-	fields := map[string]*node{}
-	for name, value := range map[string]string{"type": defaultType, "rootDir": defaultRootDir, "buildTimeout": defaultBuildTimeout} {
-		fields[name] = defaultText(value)
+	root := &node{kind: object, origin: Origin{Source: "default"}}
+	for path, value := range map[string]string{
+		"type": defaultType, "rootDir": defaultRootDir, "buildTimeout": defaultBuildTimeout,
+		"guards.maxDelete": defaultMaxDelete, "guards.maxShrink": defaultMaxShrink,
+	} {
+		root = root.with(path, defaultText(value))
 	}
-	return &node{kind: object, fields: fields, origin: Origin{Source: "default"}}
+	return root.with("releases.keep", &node{kind: number, number: defaultKeep, origin: root.origin})
 }
 
 func defaultText(value string) *node {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -54,9 +55,93 @@ func resolve(t *testing.T, s sources) *Resolved {
 	return r
 }
 
+// What a file has that says nothing of releases and guards.
+var (
+	ten, half     = 10, Percent(50)
+	usualReleases = &Releases{Keep: &ten}
+	usualGuards   = &Guards{MaxDelete: &Amount{N: 50, Percent: true}, MaxShrink: &half}
+)
+
+// TestGuards checks that every form of a number is understood, that an
+// environment changes single limits, and what is printed of them.
+func TestGuards(t *testing.T) {
+	const file = `{
+  "type": "static", "outputDir": "dist",
+  "releases": {"keep": 0},
+  "guards": {"maxDelete": 20, "minFiles": 3, "maxFileSize": "25MB", "maxTotalSize": "1.5 GiB"},
+  "environments": {"loose": {"releases": {}, "guards": {"maxDelete": "100%", "minFiles": 0, "maxShrink": "100%", "maxFileSize": 0}}}
+}`
+	r := resolve(t, sources{file: file})
+	none := 0
+	if diff := cmp.Diff(&Releases{Keep: &none}, r.Config.Releases); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(&Guards{MaxDelete: &Amount{N: 20}, MinFiles: 3, MaxShrink: &half, MaxFileSize: 25_000_000, MaxTotalSize: 3 << 29}, r.Config.Guards); diff != "" {
+		t.Error(diff)
+	}
+	if o := r.Origin("guards.maxShrink").String(); o != "default" {
+		t.Errorf("maxShrink is from %s", o)
+	}
+	r = resolve(t, sources{file: file, flags: map[string]string{"environment": "loose"}})
+	whole := Percent(100)
+	if diff := cmp.Diff(&Guards{MaxDelete: &Amount{N: 100, Percent: true}, MaxShrink: &whole, MaxTotalSize: 3 << 29}, r.Config.Guards); diff != "" {
+		t.Error(diff)
+	}
+	shown := map[string]string{}
+	for _, v := range r.Values() {
+		shown[v.Path] = inJSON(v.Value) + " " + v.Origin
+	}
+	for path, want := range map[string]string{
+		"releases.keep":       "0 pandastack.json:3:16",
+		"guards.maxDelete":    `"100%" pandastack.json:5:57 (environments.loose)`,
+		"guards.maxFileSize":  "0 pandastack.json:5:114 (environments.loose)",
+		"guards.maxTotalSize": `"1.5 GiB" pandastack.json:4:69`,
+	} {
+		if shown[path] != want {
+			t.Errorf("%s is shown as %s, not %s", path, shown[path], want)
+		}
+	}
+}
+
+func TestAmountText(t *testing.T) {
+	for want, a := range map[string]Amount{"20": {N: 20}, "0": {}, "50%": {N: 50, Percent: true}} {
+		if got := a.String(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	a := Amount{N: 50, Percent: true}
+	if err := json.Unmarshal([]byte("3"), &a); err != nil || a != (Amount{N: 3}) {
+		t.Errorf("over a percentage: %+v, %v", a, err)
+	}
+}
+
+// TestNumbersRefuse checks what reaches the types past Parse.
+func TestNumbersRefuse(t *testing.T) {
+	for _, tt := range []struct {
+		into  any
+		value string
+	}{
+		{new(Amount), `"20"`}, {new(Amount), `1.5`}, {new(Amount), `true`}, {new(Amount), `"101%"`},
+		{new(Percent), `50`}, {new(Percent), `"50"`}, {new(Size), `"big"`}, {new(Size), `-1e3000`}, {new(Size), `"9999999TiB"`},
+	} {
+		if err := json.Unmarshal([]byte(tt.value), tt.into); err == nil {
+			t.Errorf("%T took %s", tt.into, tt.value)
+		}
+	}
+}
+
+func TestLockTimeout(t *testing.T) {
+	for given, want := range map[string]time.Duration{"": 5 * time.Minute, "0": 0, "90s": 90 * time.Second, "1h30m": 90 * time.Minute} {
+		r := resolve(t, sources{file: "{" + minimal + "}", variables: map[string]string{"lock-timeout": given}})
+		if got := r.LockTimeout(); got != want {
+			t.Errorf("%q became %v, not %v", given, got, want)
+		}
+	}
+}
+
 func TestThreeFields(t *testing.T) {
 	r := resolve(t, sources{file: `{"type":"static","buildCommand":"npm run build","outputDir":"./dist/"}`})
-	want := Config{Type: "static", RootDir: ".", BuildCommand: "npm run build", BuildTimeout: "1h", OutputDir: "dist"}
+	want := Config{Type: "static", RootDir: ".", BuildCommand: "npm run build", BuildTimeout: "1h", OutputDir: "dist", Releases: usualReleases, Guards: usualGuards}
 	if diff := cmp.Diff(want, r.Config); diff != "" {
 		t.Error(diff)
 	}
@@ -115,6 +200,8 @@ func TestEnvironmentBlock(t *testing.T) {
 		CDN:      []CDN{{Provider: "cloudflare", ZoneID: "11111111111111111111111111111111"}},
 		Ignore:   []string{"x"},
 		Headers:  []HeaderRule{{Source: "/*.js", Headers: map[string]string{"Cache-Control": "no-cache"}}},
+		Releases: usualReleases,
+		Guards:   usualGuards,
 	}
 	if diff := cmp.Diff(want, r.Config); diff != "" {
 		t.Error(diff)
@@ -220,13 +307,13 @@ func TestSettingsBesideTheFile(t *testing.T) {
 func TestLayersRefuse(t *testing.T) {
 	var problems strings.Builder
 	_, err := FromFlags(map[string]string{
-		"dry-run": "maybe", "install": "alway", "output-dir": "../x", "frobnicate": "x",
+		"dry-run": "maybe", "force": "x", "lock-timeout": "5", "install": "alway", "output-dir": "../x", "frobnicate": "x",
 		"cloudflare-api-token": "secret", "storage-provider": "", "build-timeout": "-1s", "prefix": "",
 	})
 	problems.WriteString(described(err))
 	_, err = FromInputs(lookup(map[string]string{"site-url": "example.com", "json": "x"}, Setting.InputVariable))
 	problems.WriteString(described(err))
-	_, err = FromVariables(lookup(map[string]string{"zone-id": "example.com"}, func(s Setting) string { return s.Variable }))
+	_, err = FromVariables(lookup(map[string]string{"lock-timeout": "-1s", "zone-id": "example.com"}, func(s Setting) string { return s.Variable }))
 	problems.WriteString(described(err))
 	want := `flag --build-timeout: "buildTimeout" is "-1s", which is not a time
 hint: Write a number with a unit, for example 90s, 20m or 1h30m.
@@ -234,10 +321,14 @@ flag --cloudflare-api-token: unknown flag
 hint: Give it as the variable CLOUDFLARE_API_TOKEN, which other programs cannot read from the command line.
 flag --dry-run: "maybe" is not true or false
 hint: Write true or false.
+flag --force: "x" is not true or false
+hint: Write true or false.
 flag --frobnicate: unknown flag
 hint: See --help.
 flag --install: unknown value "alway"
 hint: Did you mean "always"?
+flag --lock-timeout: "5" is not a time
+hint: Write a number with a unit, for example 90s, 20m or 1h30m.
 flag --output-dir: "outputDir" is "../x", which is not inside the root directory
 hint: Write a path relative to rootDir; set rootDir where the site lies elsewhere.
 flag --storage-provider: unknown value "" for "storage.provider"
@@ -246,6 +337,8 @@ input site-url: "siteUrl" must be an absolute http or https URL
 hint: Write it in full, for example https://www.example.com.
 PANDASTACK_ZONE_ID: "cdn.zoneId" must be 32 hexadecimal digits
 hint: Copy the id from Cloudflare's dashboard; it is not the name.
+PANDASTACK_LOCK_TIMEOUT: "-1s" is not a time
+hint: Write a number with a unit, for example 90s, 20m or 1h30m.
 `
 	if diff := cmp.Diff(want, problems.String()); diff != "" {
 		t.Error(diff)

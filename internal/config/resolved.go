@@ -70,6 +70,13 @@ func (r *Resolved) BuildTimeout() time.Duration {
 	return d
 }
 
+// LockTimeout returns the setting lock-timeout as a duration, 0 or more.
+func (r *Resolved) LockTimeout() time.Duration {
+	value, _, _ := Find("lock-timeout", r.layers...)
+	d, _ := time.ParseDuration(value) // its layer checked it
+	return d
+}
+
 // hidden is printed in place of a secret.
 const hidden = "(set)"
 

@@ -6,6 +6,8 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -41,7 +43,7 @@ func TestSchemaIsCurrent(t *testing.T) {
 // one object or a list, and what an environment lacks.
 func generateSchema(t *testing.T) []byte {
 	t.Helper()
-	r := &jsonschema.Reflector{RequiredFromJSONSchemaTags: true, ExpandedStruct: true, CommentMap: comments(t)}
+	r := &jsonschema.Reflector{RequiredFromJSONSchemaTags: true, ExpandedStruct: true, CommentMap: comments(t), Mapper: scalarSchema}
 	s := r.Reflect(&Config{})
 	s.ID, s.Title = SchemaURL, FileName
 	delete(s.Definitions, "Config")
@@ -73,6 +75,24 @@ func generateSchema(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// scalarSchema returns the schema of the types that are written as a number, a
+// string of a certain form, or either; nil for all others.
+func scalarSchema(t reflect.Type) *jsonschema.Schema {
+	count := &jsonschema.Schema{Type: "integer", Minimum: "0"}
+	words := func(form *regexp.Regexp) *jsonschema.Schema {
+		return &jsonschema.Schema{Type: "string", Pattern: form.String()}
+	}
+	switch t {
+	case reflect.TypeFor[Amount]():
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{count, words(percentage)}}
+	case reflect.TypeFor[Percent]():
+		return words(percentage)
+	case reflect.TypeFor[Size]():
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{count, words(sizeInWords)}}
+	}
+	return nil
 }
 
 // comments returns the doc comments of this package's types and fields, each

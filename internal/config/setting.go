@@ -19,6 +19,8 @@ type Setting struct {
 	NoFlag, NoInput bool
 	// Switch is set where the value is true or false.
 	Switch bool
+	// Duration is set where the value is a time such as 90s, or 0.
+	Duration bool
 	// Choices are the only values allowed. Nil: any, or as the file says.
 	Choices []string
 	// Default is the value where nothing else gives one. The defaults of
@@ -72,6 +74,8 @@ var settings = []Setting{
 	{Name: "state-prefix", Path: "storage.statePrefix", Variable: "PANDASTACK_STATE_PREFIX", Help: "where the deploy's own records lie"},
 	{Name: zoneSetting, Path: "cdn.zoneId", Variable: "PANDASTACK_ZONE_ID", Help: "the id of the Cloudflare zone in front of the site"},
 	{Name: "dry-run", Variable: "PANDASTACK_DRY_RUN", Switch: true, Default: "false", Help: "show what would be done and write nothing"},
+	{Name: "force", Variable: "PANDASTACK_FORCE", Switch: true, Default: "false", Help: "deploy although a newer commit or run was here, or a rollback took this one away"},
+	{Name: "lock-timeout", Variable: "PANDASTACK_LOCK_TIMEOUT", Duration: true, Default: "5m", Help: "how long to wait for another deploy of the site to finish"},
 	{Name: "json", Variable: "PANDASTACK_JSON", NoInput: true, Switch: true, Default: "false", Help: "print JSON lines for programs"},
 	{Name: "cloudflare-api-token", Variable: "CLOUDFLARE_API_TOKEN", NoFlag: true, Secret: true, Help: "the token that may purge the zone"},
 	{Name: "aws-access-key-id", Variable: "AWS_ACCESS_KEY_ID", NoFlag: true, Secret: true, Help: "the storage's access key id"},

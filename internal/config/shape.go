@@ -1,6 +1,7 @@
 package config
 
 import (
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -12,21 +13,31 @@ type kind int
 const (
 	text       kind = iota // a string
 	truth                  // true or false
+	number                 // a whole number from 0
+	amount                 // a number, or a percentage
+	percent                // a percentage, as a string
+	size                   // a number of bytes, or a size in words
 	object                 // fields with known names
 	dictionary             // fields with any names
 	list
 )
 
 func (k kind) String() string {
-	return [...]string{"a string", "true or false", "an object", "an object", "a list"}[k]
+	return [...]string{"a string", "true or false", "a whole number", "a count or percentage", "a percentage", "a size", "an object", "an object", "a list"}[k]
 }
+
+// inWords reports whether a value may be a string, inDigits whether it may be
+// a number.
+func (k kind) inWords() bool  { return k == text || k == amount || k == percent || k == size }
+func (k kind) inDigits() bool { return k == number || k == amount || k == size }
 
 // shape is what the file may hold at one place. It comes from the Go types by
 // reflection, so that the two cannot differ.
 type shape struct {
 	kind    kind
 	choices []string // text: the only values; nil: any
-	rule    rule     // text: what a value must be
+	rule    rule     // in words: what a value must be
+	most    int64    // in digits: the largest value
 	pair    pairRule // dictionary of texts
 	fields  []field  // object, in the order of the type
 	elem    *shape   // list and dictionary
@@ -74,11 +85,21 @@ func objectShape(t reflect.Type, environment *shape) *shape {
 }
 
 func valueShape(t reflect.Type, environment *shape) *shape {
+	switch t {
+	case reflect.TypeFor[Amount]():
+		return &shape{kind: amount, rule: rule{check: checkAmount}, most: math.MaxInt32}
+	case reflect.TypeFor[Percent]():
+		return &shape{kind: percent, rule: rule{check: checkPercent}}
+	case reflect.TypeFor[Size]():
+		return &shape{kind: size, rule: rule{check: checkSize}, most: math.MaxInt64}
+	}
 	switch t.Kind() {
 	case reflect.Pointer:
 		return valueShape(t.Elem(), environment)
 	case reflect.Bool:
 		return &shape{kind: truth}
+	case reflect.Int:
+		return &shape{kind: number, most: math.MaxInt32} // what an int holds on every machine
 	case reflect.Slice:
 		return &shape{kind: list, elem: valueShape(t.Elem(), environment), single: t.Elem() == reflect.TypeFor[CDN]()}
 	case reflect.Map:

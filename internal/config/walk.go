@@ -48,8 +48,12 @@ func (w *walker) value(v *hujson.Value, s *shape, path string, key Origin) *node
 			return n
 		}
 	case hujson.Literal:
-		if s.kind == text && value.Kind() == '"' {
-			n.text = w.text(value.String(), s, path, at)
+		if s.kind.inWords() && value.Kind() == '"' {
+			n.kind, n.text = text, w.text(value.String(), s, path, at)
+			return n
+		}
+		if s.kind.inDigits() && value.Kind() == '0' {
+			n.kind, n.number = number, w.number(string(value), s, path, at)
 			return n
 		}
 		if s.kind == truth && (value.Kind() == 't' || value.Kind() == 'f') {
@@ -78,6 +82,15 @@ func (w *walker) text(value string, s *shape, path string, at Origin) string {
 		w.add(at, p.msg, p.hint)
 	}
 	return s.normal(value)
+}
+
+// number checks a number and returns it.
+func (w *walker) number(literal string, s *shape, path string, at Origin) int64 {
+	n, p := parseNumber(literal, s.most)
+	if p != nil {
+		w.add(at, fmt.Sprintf("%q %s", path, p.msg), p.hint)
+	}
+	return n
 }
 
 func (w *walker) members(o *hujson.Object, s *shape, path string, at Origin) map[string]*node {
@@ -167,7 +180,7 @@ func unknownHint(name string, s *shape) string {
 	if near := Nearest(name, environmentShape.names()); near != "" {
 		return fmt.Sprintf("Did you mean %q at the top of the file?", near)
 	}
-	for _, inside := range []string{"storage", "cdn"} {
+	for _, inside := range []string{"storage", "cdn", "releases", "guards"} {
 		object := fileShape.at(inside)
 		if object.single {
 			object = object.elem
@@ -201,6 +214,14 @@ func typeHint(want kind, single bool, got string) string {
 		return "Write one string in double quotes."
 	case want == text:
 		return "Write it in double quotes."
+	case want == number:
+		return "Write it in digits, without quotes."
+	case want == amount:
+		return `Write a count, for example 20, or a percentage in quotes, for example "50%".`
+	case want == percent:
+		return `Write it in quotes, for example "50%".`
+	case want == size:
+		return `Write it in quotes, for example "25MB", or as a number of bytes.`
 	case want == truth:
 		return "Write true or false, without quotes."
 	case want == list && !single:

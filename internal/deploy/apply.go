@@ -18,23 +18,33 @@ import (
 )
 
 // apply carries a plan out while the run holds the head.
-func (r *Run) apply(ctx context.Context, t *tx, p *plan.Plan, desired []Desired) (event.Finished, error) {
+func (r *Run) apply(ctx context.Context, t *tx, a aim, p *plan.Plan) (event.Finished, error) {
 	defer t.close(nil)
 	touches := touches(t.view, p)
-	release := len(touches) > 0 // else there are only debts
+	release := len(touches) > 0 || a.of != nil // else there are only debts
 	if release {
-		u := &upload{Run: r, plan: p, files: files(desired)}
-		wrote, err := r.publish(t, u, touches)
+		u := &upload{Run: r, aim: a, plan: p, files: files(a.desired), unmoved: r.unmoved(p)}
+		wrote, err := r.publish(t, u, a, touches)
 		if err != nil {
-			err = r.fail(t, err)
-			r.release(ctx, t, wrote)
-			if paths := u.overwritten(); len(paths) > 0 {
-				return event.Finished{}, &PartialError{Paths: paths, Err: err}
-			}
-			return event.Finished{}, err
+			return event.Finished{}, r.abandon(ctx, t, u, wrote, r.fail(t, err))
 		}
 	}
-	return r.settle(ctx, t, p, touches, release)
+	return r.settle(ctx, t, a, p, touches, release)
+}
+
+// abandon ends a deploy that failed before its commit. It puts the old bytes
+// back, unless the run was interrupted: then the next run does. The keys stay
+// in doubt in any case.
+func (r *Run) abandon(ctx context.Context, t *tx, u *upload, wrote bool, err error) error {
+	lost := u.overwritten()
+	if ctx.Err() == nil && t.ctx.Err() == nil {
+		lost = u.restore(t.ctx)
+	}
+	r.release(ctx, t, wrote)
+	if len(lost) > 0 {
+		return &PartialError{Paths: lost, Err: err}
+	}
+	return err
 }
 
 // fail prefers the reason for which the transaction ended to the errors that
@@ -77,8 +87,7 @@ func touches(v *view, p *plan.Plan) []state.Touch {
 
 // publish writes the intent, the objects stage by stage, and the release
 // record, and commits. It reports whether it may have touched the site.
-func (r *Run) publish(t *tx, u *upload, touches []state.Touch) (wrote bool, err error) {
-	started := r.begin(event.Upload, "")
+func (r *Run) publish(t *tx, u *upload, a aim, touches []state.Touch) (wrote bool, err error) {
 	intent := &state.Intent{ID: t.id, Base: t.view.head.Live, Site: r.Site, Touches: touches}
 	b, err := state.EncodeIntent(intent)
 	if err != nil {
@@ -87,27 +96,72 @@ func (r *Run) publish(t *tx, u *upload, touches []state.Touch) (wrote bool, err 
 	if err := r.putState(t.ctx, state.IntentKey(t.id), b); err != nil {
 		return false, err
 	}
+	if err := r.displace(t, u); err != nil {
+		return true, err
+	}
+	started := r.begin(event.Upload, "")
 	if err := u.stages(t.ctx); err != nil {
 		return true, err
 	}
 	r.end(event.Upload, started, u.summary())
 
 	started = r.begin(event.Commit, "")
-	rel := &state.Release{
-		ID: t.id, Parent: t.view.head.Live, Site: r.Site, Source: r.Source, Tool: r.Tool,
-		Created: r.Now().Add(t.skew).UTC(), Objects: u.plan.Objects,
-	}
+	rel := r.record(t, u, a)
 	if b, err = state.EncodeRelease(rel); err != nil {
 		return true, err
 	}
 	if err := r.putState(t.ctx, state.ReleaseKey(t.id), b); err != nil {
 		return true, err
 	}
-	if err := r.commit(t, u.plan, touches); err != nil {
+	if err := r.commit(t, u.plan, a, touches); err != nil {
 		return true, err
 	}
 	r.end(event.Commit, started, "release "+t.id)
 	return true, nil
+}
+
+// displace keeps the bytes that the plan drops. They serve a failure, too, so
+// that this is done also where no release is kept.
+func (r *Run) displace(t *tx, u *upload) (err error) {
+	if u.shelf, err = r.newShelf(t.ctx, t.view); err != nil {
+		return err
+	}
+	n := u.plan.Displaced()
+	if n == 0 {
+		return nil
+	}
+	started := r.begin(event.Displace, "")
+	if err := u.shelf.displace(t.ctx, t.view, u.plan); err != nil {
+		return err
+	}
+	r.end(event.Displace, started, english.Plural(n, "object", ""))
+	return nil
+}
+
+// record is the record of the release that a deploy makes.
+func (r *Run) record(t *tx, u *upload, a aim) *state.Release {
+	rel := &state.Release{
+		ID: t.id, Parent: t.view.head.Live, Site: r.Site, Source: r.Source, Tool: r.Tool, Forced: r.Force,
+		Created: r.Now().Add(t.skew).UTC(), Objects: u.plan.Objects,
+	}
+	if a.of != nil { // what it is, from there; who did it, from here
+		rel.RollbackTo = a.of.ID
+		rel.Source.Repository, rel.Source.Commit, rel.Source.Dirty, rel.Source.Ref = a.of.Source.Repository, a.of.Source.Commit, a.of.Source.Dirty, a.of.Source.Ref
+	}
+	rel.History, t.drop.releases = t.view.history(r.Keep)
+	rel.Blobs, t.drop.blobs = u.shelf.list(rel.History)
+	return rel
+}
+
+// history returns the releases that are kept beside the next one, and those
+// that are not any more.
+func (v *view) history(keep int) (kept, dropped []string) {
+	if v.release == nil {
+		return nil, nil
+	}
+	all := append(slices.Clone(v.release.History), v.release.ID)
+	n := max(len(all)-keep, 0)
+	return all[n:], all[:n]
 }
 
 // putState creates an immutable object of the state. Its key is this run's
@@ -119,16 +173,21 @@ func (r *Run) putState(ctx context.Context, key string, b []byte) error {
 
 // commit makes the release live. What is left to do is owed from here on;
 // where nothing is, the same write gives the head back.
-func (r *Run) commit(t *tx, p *plan.Plan, touches []state.Touch) error {
+func (r *Run) commit(t *tx, p *plan.Plan, a aim, touches []state.Touch) error {
 	own := state.Debt{Intent: t.id, Delete: hasDeletions(p)}
 	if r.BaseURL != nil && len(touches) > 0 {
 		for _, c := range r.Purgers {
 			own.Purge = append(own.Purge, c.Name())
 		}
 	}
+	mark := t.head.Mark
+	if a.of == nil {
+		mark = r.mark(t.ctx, mark)
+	}
 	return r.update(t.ctx, t, func(h *state.Head) {
 		h.Live = t.id
 		h.Doubt = nil
+		h.Mark, h.Held = mark, a.of != nil
 		if !own.Settled() {
 			h.Owed = append(slices.Clone(h.Owed), own)
 		}
@@ -146,7 +205,9 @@ func hasDeletions(p *plan.Plan) bool {
 func files(desired []Desired) map[string]string {
 	m := make(map[string]string, len(desired))
 	for _, d := range desired {
-		m[d.Path] = d.File
+		if d.File != "" {
+			m[d.Path] = d.File
+		}
 	}
 	return m
 }
@@ -154,8 +215,13 @@ func files(desired []Desired) map[string]string {
 // upload writes the objects of a plan.
 type upload struct {
 	*Run
+	aim   aim
 	plan  *plan.Plan
 	files map[string]string // path → file
+	// shelf and unmoved are where a rollback, and shelf where a failure,
+	// takes bytes from.
+	shelf   *shelf
+	unmoved map[storage.Digest]storage.CopySource
 
 	mu     sync.Mutex
 	over   []string // paths whose old object may be gone
@@ -171,7 +237,7 @@ func (u *upload) stages(ctx context.Context) error {
 	changes := slices.DeleteFunc(slices.Clone(u.plan.Changes), func(c plan.Change) bool { return c.Op == plan.Delete })
 	u.total = len(changes)
 	for _, c := range changes {
-		u.nbytes += u.sent(c)
+		u.nbytes += u.sent(u.aim, c)
 	}
 	for len(changes) > 0 {
 		n := slices.IndexFunc(changes, func(c plan.Change) bool { return c.Stage != changes[0].Stage })
@@ -186,9 +252,10 @@ func (u *upload) stages(ctx context.Context) error {
 	return nil
 }
 
-// sent returns how many bytes a change uploads.
-func (r *Run) sent(c plan.Change) int64 {
-	if c.New == nil || r.viaCopy(c) {
+// sent returns how many bytes a change uploads: a rollback finds them in the
+// bucket.
+func (r *Run) sent(a aim, c plan.Change) int64 {
+	if c.New == nil || a.of != nil || r.viaCopy(c) {
 		return 0
 	}
 	return c.New.Size
@@ -249,6 +316,9 @@ func (u *upload) write(ctx context.Context, c plan.Change) (storage.Info, error)
 			return info, err
 		}
 	}
+	if u.files[c.Path()] == "" {
+		return u.bring(ctx, c)
+	}
 	cond := storage.Condition{Absent: true}
 	if c.Old != nil {
 		cond = storage.Condition{ETag: c.Old.ETag}
@@ -292,7 +362,7 @@ func (u *upload) overwritten() []string {
 func (u *upload) done(c plan.Change) {
 	u.mu.Lock()
 	u.count++
-	u.bytes += u.sent(c)
+	u.bytes += u.sent(u.aim, c)
 	p := event.Progress{Phase: event.Upload, Done: u.count, Total: u.total, Bytes: u.bytes, TotalBytes: u.nbytes}
 	u.mu.Unlock()
 	u.Sink.Emit(p)

@@ -3,6 +3,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"time"
@@ -33,6 +34,18 @@ type Options struct {
 	Source state.Source
 	Tool   string // name and version, for the record
 
+	// Guards stop a deploy, but no rollback, before its first write.
+	Guards plan.Guards
+	// Keep is how many former releases are kept: those that a rollback can
+	// bring back. 0 keeps none.
+	Keep int
+	// Order compares this run with the mark; nil: the order is not known.
+	Order func(context.Context, state.Mark) Order
+	// Force overrides the order.
+	Force bool
+	// LockTimeout is how long a deploy waits for another one to finish.
+	LockTimeout time.Duration
+
 	Workers int // objects written at once; 0: DefaultWorkers
 	Sink    event.Sink
 	Now     func() time.Time // nil: time.Now
@@ -42,10 +55,17 @@ type Options struct {
 // otherwise.
 const DefaultWorkers = 32
 
-// Desired is one object that the site shall have, and the file with its bytes.
+// Desired is one object that the site shall have, and where its bytes are.
 type Desired struct {
 	state.Object
-	File string // absolute name
+	File string // absolute name; empty: they are in the bucket
+}
+
+// aim is what a run makes of the site.
+type aim struct {
+	desired []Desired
+	// of is the release that a rollback brings back; nil for a deploy.
+	of *state.Release
 }
 
 // FromFiles returns the desired objects for the files of an output.
@@ -109,17 +129,39 @@ func (r *Run) Preview(ctx context.Context, desired []Desired) (event.Planned, er
 	if err != nil {
 		return event.Planned{}, err
 	}
+	return r.preview(ctx, v, aim{desired: desired})
+}
+
+// preview returns what a run would do.
+func (r *Run) preview(ctx context.Context, v *view, a aim) (event.Planned, error) {
 	if v.busy() {
 		r.warn("another deploy is running: "+v.head.Busy.Owner.String(), "The plan compares with the release that was live before it.")
 	}
-	if err := r.resolve(ctx, v, desired); err != nil {
+	if err := r.resolve(ctx, v, a.desired); err != nil {
 		return event.Planned{}, err
 	}
-	p, err := r.diff(v, desired)
+	p, err := r.diff(v, a.desired)
 	if err != nil {
 		return event.Planned{}, err
 	}
-	return r.planned(v, p), nil
+	return r.planned(v, a, p), cmp.Or(v.reachable(a, p), r.guard(v, a, p))
+}
+
+// guard returns plan.GuardErrors where a deploy would break a limit. Somebody
+// who rolls back has decided.
+func (r *Run) guard(v *view, a aim, p *plan.Plan) error {
+	if a.of != nil || len(p.Changes) == 0 {
+		return nil
+	}
+	return plan.Check(p, v.objects, r.Guards)
+}
+
+// reachable returns an error where the bytes of a rollback are gone.
+func (v *view) reachable(a aim, p *plan.Plan) error {
+	if a.of == nil {
+		return nil
+	}
+	return v.reach(p)
 }
 
 // diff compares the desired objects with what is live.
@@ -163,47 +205,60 @@ const maxAttempts = 5
 
 // Deploy makes the live site equal to the desired objects. The receipt is
 // valid also with the error ErrOwed: the release is live, and the next run
-// does what is left. Other errors are *LockedError, *ForeignError,
-// *PartialError, *plan.CollisionError, and what storage and state return.
+// does what is left. Other errors are *LockedError, *SupersededError,
+// *ForeignError, *PartialError, *plan.CollisionError, and what storage and
+// state return.
 func (r *Run) Deploy(ctx context.Context, desired []Desired) (event.Finished, error) {
+	return r.do(ctx, func(context.Context, *view) (aim, error) { return aim{desired: desired}, nil })
+}
+
+// do is the way of every command that writes to a site. aimAt is asked again
+// where another run finished in between.
+func (r *Run) do(ctx context.Context, aimAt func(context.Context, *view) (aim, error)) (event.Finished, error) {
 	v, err := r.live(ctx)
-	for attempt := 0; ; attempt++ {
-		if err != nil {
-			return event.Finished{}, err
-		}
-		if v.busy() && attempt == 0 { // as it was before the build
-			v, err = r.read(ctx)
-			continue
-		}
-		if v.busy() {
-			return event.Finished{}, &LockedError{Busy: *v.head.Busy}
-		}
-		if err := r.resolve(ctx, v, desired); err != nil {
-			return event.Finished{}, err
-		}
-		p, err := r.diff(v, desired)
-		if err != nil {
-			return event.Finished{}, err
-		}
-		r.Sink.Emit(r.planned(v, p))
-		if len(p.Changes) == 0 && v.settled() {
-			return r.finished(v.head.Live, "", p), nil
-		}
-		tx, err := r.acquire(ctx, v)
-		if err == nil {
-			return r.apply(ctx, tx, p, desired)
-		}
+	for attempt := 0; err == nil; attempt++ {
+		var fin event.Finished
+		fin, err = r.try(ctx, v, aimAt)
 		if !isMoved(err) {
-			return event.Finished{}, err
+			return fin, err
 		}
 		if attempt == maxAttempts {
 			return event.Finished{}, ErrLost
 		}
 		v, err = r.read(ctx)
-		if err != nil {
-			return event.Finished{}, err
-		}
 	}
+	return event.Finished{}, err
+}
+
+// try does one attempt, which fails with errMoved where another run wrote the
+// head after it had been read.
+func (r *Run) try(ctx context.Context, v *view, aimAt func(context.Context, *view) (aim, error)) (event.Finished, error) {
+	if err := r.await(ctx, v); err != nil {
+		return event.Finished{}, err
+	}
+	a, err := aimAt(ctx, v)
+	if err != nil {
+		return event.Finished{}, err
+	}
+	if err := r.resolve(ctx, v, a.desired); err != nil {
+		return event.Finished{}, err
+	}
+	p, err := r.diff(v, a.desired)
+	if err != nil {
+		return event.Finished{}, err
+	}
+	if err := cmp.Or(r.judge(ctx, v, a, p), v.reachable(a, p), r.guard(v, a, p)); err != nil {
+		return event.Finished{}, err
+	}
+	r.Sink.Emit(r.planned(v, a, p))
+	if len(p.Changes) == 0 && v.settled() && a.of == nil {
+		return r.finished(v.head.Live, "", a, p), r.advance(ctx, v)
+	}
+	t, err := r.acquire(ctx, v)
+	if err != nil {
+		return event.Finished{}, err
+	}
+	return r.apply(ctx, t, a, p)
 }
 
 func (r *Run) warn(text, hint string) {

@@ -32,6 +32,39 @@ func (e *LockedError) Error() string {
 	return fmt.Sprintf("%s is deploying this site, until %s at the latest", e.Busy.Owner, e.Busy.Expires.UTC().Format(time.RFC3339))
 }
 
+// SupersededError reports that a newer run or commit was here first.
+type SupersededError struct {
+	Mark state.Mark
+	Held bool // a rollback keeps what is at or below the mark away
+}
+
+// Error says what is newer.
+func (e *SupersededError) Error() string {
+	what := "a newer deploy of this site was here first"
+	if e.Held {
+		what = "this version was rolled back"
+	}
+	switch {
+	case e.Mark.Commit != "":
+		return fmt.Sprintf("%s: commit %.12s", what, e.Mark.Commit)
+	case e.Mark.RunID != "":
+		return fmt.Sprintf("%s: run %s of %s", what, e.Mark.RunID, e.Mark.Repository)
+	default:
+		return what
+	}
+}
+
+// ErrNoRelease reports a release that does not exist or is not kept.
+var ErrNoRelease = errors.New("no such release")
+
+// MissingError reports bytes that a rollback needs and the bucket has lost.
+type MissingError struct{ Paths []string } // sorted
+
+// Error names the first few paths.
+func (e *MissingError) Error() string {
+	return "the bucket no longer has the bytes of " + some(e.Paths)
+}
+
 // ForeignError reports objects at paths of the site that no release put there,
 // or that were changed after a release had put them there.
 type ForeignError struct {

@@ -19,7 +19,7 @@ func (r *Run) end(phase event.Phase, started time.Time, detail string) {
 }
 
 // planned describes a plan.
-func (r *Run) planned(v *view, p *plan.Plan) event.Planned {
+func (r *Run) planned(v *view, a aim, p *plan.Plan) event.Planned {
 	e := event.Planned{Target: r.Target, Live: v.head.Live, Changes: []event.Change{}, Owed: v.owed()}
 	counts := count(p)
 	e.Created, e.Updated, e.Headers, e.Deleted, e.Kept = counts[plan.Create], counts[plan.Update], counts[plan.Headers], counts[plan.Delete], counts[keep]
@@ -33,7 +33,7 @@ func (r *Run) planned(v *view, p *plan.Plan) event.Planned {
 			ec.Size = c.New.Size
 		}
 		e.Changes = append(e.Changes, ec)
-		e.UploadBytes += r.sent(c)
+		e.UploadBytes += r.sent(a, c)
 		paths = append(paths, c.Path())
 	}
 	for i := range p.Objects {
@@ -60,7 +60,7 @@ func count(p *plan.Plan) map[plan.Op]int {
 }
 
 // finished is the receipt for a plan that was carried out.
-func (r *Run) finished(release, parent string, p *plan.Plan) event.Finished {
+func (r *Run) finished(release, parent string, a aim, p *plan.Plan) event.Finished {
 	counts := count(p)
 	e := event.Finished{
 		Release: release, Parent: parent, Target: r.Target, Elapsed: r.Now().Sub(r.start),
@@ -68,7 +68,7 @@ func (r *Run) finished(release, parent string, p *plan.Plan) event.Finished {
 		Deleted: counts[plan.Delete], Kept: counts[keep],
 	}
 	for _, c := range p.Changes {
-		e.BytesUploaded += r.sent(c)
+		e.BytesUploaded += r.sent(a, c)
 	}
 	if r.BaseURL != nil {
 		e.URL = r.BaseURL.String()

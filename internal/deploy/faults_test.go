@@ -261,10 +261,12 @@ func TestLostDataAnswer(t *testing.T) {
 	v2 := maps.Clone(v1)
 	v2["index.html"] = "home 2"
 	_, err := w.deploy(v2)
-	var partial *PartialError
-	if !errors.As(err, &partial) {
-		t.Errorf("overwritten, but: %v", err)
+	if err == nil || w.files()["index.html"] != "home" || len(w.head().Doubt) != 1 {
+		t.Errorf("%v; index.html is %q", err, w.files()["index.html"])
 	}
+	w.spy.hook = nil
+	w.must(v2)
+	w.check(v2)
 }
 
 // TestRenewRetries keeps a lease over a long upload, also where one renewal
@@ -350,4 +352,93 @@ func TestRecordID(t *testing.T) {
 	if !errors.As(err, &corrupt) {
 		t.Errorf("another release's record under this id: %v", err)
 	}
+}
+
+// TestDeletionOfForeign deletes nothing that somebody else has changed since:
+// displacing it is refused.
+func TestDeletionOfForeign(t *testing.T) {
+	w := newWorld(t)
+	w.must(v1)
+	w.put("blog/docs/index.html", "theirs")
+	v2 := maps.Clone(v1)
+	delete(v2, "docs/index.html")
+	var foreign *ForeignError
+	if _, err := w.deploy(v2); !errors.As(err, &foreign) || !foreign.Changed {
+		t.Errorf("got %v", err)
+	}
+	if got := w.files()["docs/index.html"]; got != "theirs" {
+		t.Errorf("docs/index.html is %q", got)
+	}
+}
+
+// TestWaiting waits for a deploy that ends in time, and takes over from an
+// earlier attempt of the same run at once.
+func TestWaiting(t *testing.T) {
+	hold := func(w *world) (state.Owner, func() error) {
+		t.Helper()
+		owner := state.Owner{Repository: "o/r", RunID: "7", RunAttempt: 1}
+		o := w.options()
+		o.Owner = owner
+		ready, goOn := make(chan struct{}), make(chan struct{})
+		w.spy.hook = func(op string, done func() error) error {
+			if op == "PUT blog/a.css" {
+				close(ready)
+				<-goOn
+			}
+			return done()
+		}
+		ended := make(chan error, 1)
+		v2 := maps.Clone(v1)
+		v2["a.css"] = "a2"
+		go func() {
+			_, err := Open(t.Context(), o).Deploy(t.Context(), w.desired(v2))
+			ended <- err
+		}()
+		<-ready
+		w.spy.mu.Lock()
+		w.spy.hook = nil
+		w.spy.mu.Unlock()
+		return owner, func() error { close(goOn); return <-ended }
+	}
+	v3 := maps.Clone(v1)
+	v3["b.css"] = "b3"
+
+	t.Run("until it is done", func(t *testing.T) {
+		w := newWorld(t)
+		w.must(v1)
+		_, finish := hold(w)
+		o := w.options()
+		o.LockTimeout = time.Minute
+		ended := make(chan error, 1)
+		go func() {
+			_, err := Open(t.Context(), o).Deploy(t.Context(), w.desired(v3))
+			ended <- err
+		}()
+		if err := finish(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+		w.check(v3)
+	})
+	t.Run("a later attempt", func(t *testing.T) {
+		w := newWorld(t)
+		w.must(v1)
+		owner, finish := hold(w)
+		o := w.options()
+		o.Owner = owner
+		o.Owner.RunAttempt = 2
+		if _, err := Open(t.Context(), o).Deploy(t.Context(), w.desired(v3)); err != nil {
+			t.Fatal(err)
+		}
+		if err := finish(); err == nil {
+			t.Error("the first attempt does not know that it lost")
+		}
+		w.strays = 2 // the intent of the suspect, and its release record
+		if _, err := Open(t.Context(), o).Deploy(t.Context(), w.desired(v3)); err != nil {
+			t.Fatal(err)
+		}
+		w.check(v3)
+	})
 }

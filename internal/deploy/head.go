@@ -47,6 +47,12 @@ type tx struct {
 	ctx   context.Context // ends with the lease, or when it is lost
 	close context.CancelCauseFunc
 
+	// drop is what the new release does not keep any more.
+	drop struct {
+		releases []string
+		blobs    []state.Blob
+	}
+
 	mu   sync.Mutex
 	head state.Head
 	etag string
@@ -60,6 +66,7 @@ func (r *Run) acquire(ctx context.Context, v *view) (*tx, error) {
 	t.id = state.NewID(began.Add(t.skew), v.head.Live)
 	t.head = *v.head
 	t.head.Doubt = v.doubts()
+	t.head.Suspects = v.suspects()
 	t.head.Busy = &state.Busy{
 		Owner: r.Owner, Nonce: rand.Text(), Base: v.head.Live, Target: t.id,
 		Expires: began.Add(t.skew + lease).UTC().Truncate(time.Second),

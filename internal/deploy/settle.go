@@ -20,7 +20,7 @@ import (
 // settle does what is owed after the commit, this deploy's part and that of
 // earlier ones: deletions, then purges. What fails stays owed. Then it gives
 // the head back.
-func (r *Run) settle(ctx context.Context, t *tx, p *plan.Plan, own []state.Touch, released bool) (event.Finished, error) {
+func (r *Run) settle(ctx context.Context, t *tx, a aim, p *plan.Plan, own []state.Touch, released bool) (event.Finished, error) {
 	s := &settlement{Run: r, tx: t, plan: p, debts: t.view.debts}
 	if released && len(t.head.Owed) > len(s.debts) {
 		s.debts = append(s.debts, debt{t.head.Owed[len(t.head.Owed)-1], own})
@@ -37,7 +37,7 @@ func (r *Run) settle(ctx context.Context, t *tx, p *plan.Plan, own []state.Touch
 	if released {
 		parent = t.view.head.Live
 	}
-	fin := r.finished(live, parent, p)
+	fin := r.finished(live, parent, a, p)
 	fin.Changed = released
 	fin.Deleted = max(0, fin.Deleted-s.undeleted)
 	fin.PurgedURLs, fin.PurgeRequests, fin.Owed = s.purged.URLs, s.purged.Requests, s.failed
@@ -238,12 +238,22 @@ func (s *settlement) forget(ctx context.Context) {
 	for _, d := range s.tx.view.head.Owed {
 		ids = append(ids, d.Intent)
 	}
+	for _, x := range s.tx.view.head.Suspects {
+		ids = append(ids, x.Intent)
+	}
 	ids = slices.DeleteFunc(ids, func(id string) bool {
-		return slices.ContainsFunc(s.tx.head.Owed, func(d state.Debt) bool { return d.Intent == id })
+		return slices.ContainsFunc(s.tx.head.Owed, func(d state.Debt) bool { return d.Intent == id }) ||
+			slices.ContainsFunc(s.tx.head.Suspects, func(x state.Suspect) bool { return x.Intent == id })
 	})
 	keys := make([]string, len(ids))
 	for i, id := range ids {
 		keys[i] = state.IntentKey(id)
+	}
+	for _, id := range s.tx.drop.releases {
+		keys = append(keys, state.ReleaseKey(id))
+	}
+	for _, b := range s.tx.drop.blobs {
+		keys = append(keys, state.BlobKey(b.SHA256))
 	}
 	slices.Sort(keys)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handover)

@@ -28,6 +28,9 @@ type view struct {
 	objects []state.Object // as they are in the bucket, as far as it is known
 	doubted []string       // paths that unfinished deploys may have touched; sorted
 	debts   []debt
+	// takeover: this run takes the place of the one that holds the head,
+	// though its lease has not run out.
+	takeover bool
 }
 
 // debt is one of head.Owed with what its intent says.
@@ -75,19 +78,37 @@ func (v *view) owedPaths() []string {
 // busy reports whether another deploy holds the head.
 func (v *view) busy() bool { return v.head.Busy != nil && v.now.Before(v.head.Busy.Expires) }
 
-// settled reports whether nothing is left over from earlier deploys.
+// settled reports whether nothing is left over from earlier deploys that a
+// run would have to do.
 func (v *view) settled() bool {
-	return v.head.Busy == nil && len(v.head.Doubt) == 0 && len(v.head.Owed) == 0
+	return v.head.Busy == nil && len(v.head.Doubt) == 0 && len(v.head.Owed) == 0 && len(v.doubted) == 0 &&
+		len(v.suspects()) == len(v.head.Suspects)
 }
 
 // doubts returns the ids of the intents in doubt. A lease that ran out leaves
 // its intent in doubt.
 func (v *view) doubts() []string {
 	ids := slices.Clone(v.head.Doubt)
-	if v.head.Busy != nil && !v.busy() && !slices.Contains(ids, v.head.Busy.Target) {
+	if v.head.Busy != nil && (v.takeover || !v.busy()) && !slices.Contains(ids, v.head.Busy.Target) {
 		ids = append(ids, v.head.Busy.Target)
 	}
 	return ids
+}
+
+// suspicion is how long after a lost lease a request may still land: one that
+// is signed is refused when it is older than 15 minutes
+// (docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html),
+// and one that was accepted may take a while.
+const suspicion = 30 * time.Minute
+
+// suspects returns the intents whose keys are to be looked at again: those
+// that the head names, and that of a deploy whose place this one takes.
+func (v *view) suspects() []state.Suspect {
+	out := slices.DeleteFunc(slices.Clone(v.head.Suspects), func(s state.Suspect) bool { return !v.now.Before(s.Until) })
+	if b := v.head.Busy; b != nil {
+		out = append(out, state.Suspect{Intent: b.Target, Until: b.Expires.Add(suspicion)})
+	}
+	return out
 }
 
 // read gets the head and the release that it names: two GETs.
@@ -142,14 +163,10 @@ func (r *Run) get(ctx context.Context, key string, decode func(io.Reader) error)
 // what is owed are loaded. So is what is still to be deleted and is wanted
 // again: it is ours, but no longer in the release.
 func (r *Run) resolve(ctx context.Context, v *view, desired []Desired) error {
-	ours := map[string][]claim{}
+	looks := map[string]*look{}
 	for _, id := range v.doubts() {
-		in, err := r.intent(ctx, id)
-		if err != nil {
+		if err := r.lookAt(ctx, looks, id, true, nil); err != nil {
 			return err
-		}
-		for _, t := range in.touches {
-			ours[t.Path] = append(ours[t.Path], in.claims(t)...)
 		}
 	}
 	for _, d := range v.head.Owed {
@@ -162,17 +179,57 @@ func (r *Run) resolve(ctx context.Context, v *view, desired []Desired) error {
 			continue
 		}
 		v.debts = append(v.debts, debt{d, in.touches})
-		for _, t := range in.touches {
-			if d.Delete && t.Delete && wanted(desired, t.Path) {
-				ours[t.Path] = append(ours[t.Path], in.claims(t)...)
-			}
+		back := func(t state.Touch) bool { return d.Delete && t.Delete && wanted(desired, t.Path) }
+		in.add(looks, true, back)
+	}
+	doubts := len(looks)
+	for _, s := range v.head.Suspects {
+		if err := r.lookAt(ctx, looks, s.Intent, false, nil); err != nil {
+			return err
 		}
 	}
-	if len(ours) == 0 {
+	if len(looks) == 0 {
 		return nil
 	}
-	r.note("an earlier deploy did not finish: reading " + english.Plural(len(ours), "path", "") + " that it may have touched")
-	return r.inspect(ctx, v, ours)
+	if doubts > 0 {
+		r.note("an earlier deploy did not finish: reading " + english.Plural(len(looks), "path", "") + " that it may have touched")
+	}
+	return r.inspect(ctx, v, looks)
+}
+
+// look is a path that is read from the bucket, because the records are not
+// enough.
+type look struct {
+	claims []claim
+	// doubted: nothing is known of the path. Otherwise it is as the release
+	// says, unless a late request has changed it.
+	doubted bool
+}
+
+// lookAt adds the paths of an intent.
+func (r *Run) lookAt(ctx context.Context, looks map[string]*look, id string, doubted bool, only func(state.Touch) bool) error {
+	in, err := r.intent(ctx, id)
+	if err != nil {
+		return err
+	}
+	in.add(looks, doubted, only)
+	return nil
+}
+
+// add adds the paths of an intent, or those that only reports true for.
+func (in intent) add(looks map[string]*look, doubted bool, only func(state.Touch) bool) {
+	for _, t := range in.touches {
+		if only != nil && !only(t) {
+			continue
+		}
+		l := looks[t.Path]
+		if l == nil {
+			l = &look{}
+			looks[t.Path] = l
+		}
+		l.claims = append(l.claims, in.claims(t)...)
+		l.doubted = l.doubted || doubted
+	}
 }
 
 // claim says which object at a path is ours.
@@ -239,14 +296,16 @@ func (r *Run) intent(ctx context.Context, id string) (intent, error) {
 	return out, err
 }
 
-// inspect replaces what the release says of the doubted paths by what is in
-// the bucket. An object that no deploy of ours can have written is left out,
-// so that writing to it is refused as to any foreign one.
-func (r *Run) inspect(ctx context.Context, v *view, ours map[string][]claim) error {
+// inspect replaces what the release says of the paths by what is in the
+// bucket. An object that no deploy of ours can have written is left out, so
+// that writing to it is refused as to any foreign one.
+func (r *Run) inspect(ctx context.Context, v *view, looks map[string]*look) error {
+	known := map[string]state.Object{}
 	kept := make([]state.Object, 0, len(v.objects))
 	for _, o := range v.objects {
-		if claims, ok := ours[o.Path]; ok {
-			ours[o.Path] = append(claims, claim{digest: o.SHA256})
+		if l := looks[o.Path]; l != nil {
+			l.claims = append(l.claims, claim{digest: o.SHA256})
+			known[o.Path] = o
 		} else {
 			kept = append(kept, o)
 		}
@@ -254,22 +313,21 @@ func (r *Run) inspect(ctx context.Context, v *view, ours map[string][]claim) err
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(r.Workers)
-	for path, claims := range ours {
-		v.doubted = append(v.doubted, path)
+	for path, l := range looks {
 		g.Go(func() error {
-			o, modified, err := r.fetch(ctx, path)
-			if notExist(err) || errors.Is(err, storage.ErrInvalidKey) { // what it cannot hold is not there
-				return nil
-			}
+			o, ok, err := r.seen(ctx, path, l)
 			if err != nil {
 				return err
 			}
-			if !slices.ContainsFunc(claims, func(c claim) bool { return c.covers(o.SHA256, modified) }) {
-				return nil
-			}
+			was, listed := known[path]
 			mu.Lock()
 			defer mu.Unlock()
-			kept = append(kept, o)
+			if ok {
+				kept = append(kept, o)
+			}
+			if l.doubted || ok != listed || ok && !sameObject(o, was) {
+				v.doubted = append(v.doubted, path)
+			}
 			return nil
 		})
 	}
@@ -280,6 +338,20 @@ func (r *Run) inspect(ctx context.Context, v *view, ours map[string][]claim) err
 	slices.SortFunc(kept, func(a, b state.Object) int { return cmp.Compare(a.Path, b.Path) })
 	v.objects = kept
 	return nil
+}
+
+// seen returns the object at a path, where there is one and it is ours.
+func (r *Run) seen(ctx context.Context, path string, l *look) (state.Object, bool, error) {
+	o, modified, err := r.fetch(ctx, path)
+	if notExist(err) || errors.Is(err, storage.ErrInvalidKey) { // what it cannot hold is not there
+		return state.Object{}, false, nil
+	}
+	ours := slices.ContainsFunc(l.claims, func(c claim) bool { return c.covers(o.SHA256, modified) })
+	return o, ours, err
+}
+
+func sameObject(a, b state.Object) bool {
+	return a.SHA256 == b.SHA256 && a.ETag == b.ETag && a.Headers.Equal(b.Headers)
 }
 
 // fetch reads a live object and describes it as it is now, with the time of

@@ -75,7 +75,7 @@ func TestGenerators(t *testing.T) {
 			if g.prepare != nil {
 				g.prepare(t, p)
 			}
-			s := &story{generator: g, bucket: b, project: p, others: map[string]object{
+			s := &story{generator: g, bucket: b, project: p, displaced: map[string]bool{}, others: map[string]object{
 				"index.html":          {"another site", "text/html", "no-cache"},
 				"blog-old/index.html": {"the old blog", "text/html", ""},
 				prefix + "theirs.txt": {"not ours", "text/plain", ""},
@@ -109,6 +109,8 @@ type story struct {
 	others  map[string]object // what else lies in the bucket
 	files   map[string]string // the output of the last deploy
 	pages   string            // Cache-Control of pages; empty: the default
+
+	displaced map[string]bool // bytes that the bucket keeps for a rollback
 }
 
 // first installs, builds and deploys.
@@ -165,7 +167,7 @@ func (s *story) edited(t *testing.T) {
 	if len(written) == 0 || len(written) == len(s.files) {
 		t.Errorf("the edit changed %d of %d files", len(written), len(s.files))
 	}
-	s.wantTraffic(t, s.bucket.traffic(t, prefix), cost(written, removed))
+	s.wantTraffic(t, s.bucket.traffic(t, prefix), s.cost(old, written, removed))
 }
 
 // headers changes nothing but a header rule.
@@ -196,15 +198,22 @@ func (s *story) removed(t *testing.T) {
 	if !slices.Contains(removed, s.goneOutput) {
 		t.Errorf("removed: %q", removed)
 	}
-	s.wantTraffic(t, s.bucket.traffic(t, prefix), cost(written, removed))
+	s.wantTraffic(t, s.bucket.traffic(t, prefix), s.cost(old, written, removed))
 }
 
 // cost is what docs/architecture.md says that a deploy asks of the server:
-// each changed object once, and a constant number of state objects.
-func cost(written, removed []string) traffic {
+// each changed object once, a copy of all bytes that go away, once for each
+// digest, and a constant number of state objects.
+func (s *story) cost(old map[string]string, written, removed []string) traffic {
 	c := traffic{reads: 2, puts: written, statePuts: 4, deletions: 1}
 	if len(removed) > 0 {
 		c.statePuts, c.deletions = 5, 2
+	}
+	for _, path := range append(slices.Clone(written), removed...) {
+		if body, ok := old[path]; ok && !s.displaced[body] {
+			s.displaced[body] = true
+			c.statePuts++
+		}
 	}
 	return c
 }

@@ -30,14 +30,16 @@ type Phase string
 
 // The phases of a run, in order.
 const (
-	Install Phase = "install"
-	Build   Phase = "build"
-	Scan    Phase = "scan"
-	Plan    Phase = "plan"
-	Upload  Phase = "upload"
-	Commit  Phase = "commit"
-	Delete  Phase = "delete"
-	Purge   Phase = "purge"
+	Install  Phase = "install"
+	Build    Phase = "build"
+	Scan     Phase = "scan"
+	Plan     Phase = "plan"
+	Displace Phase = "displace" // keep the bytes that the upload is about to drop
+	Upload   Phase = "upload"
+	Restore  Phase = "restore" // put the old bytes back after a failure
+	Commit   Phase = "commit"
+	Delete   Phase = "delete"
+	Purge    Phase = "purge"
 )
 
 // PhaseStarted opens a phase.

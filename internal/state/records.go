@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -56,6 +57,7 @@ type releaseLine struct {
 	Release
 	HeaderSets []storage.Headers `json:"headerSets"`
 	Count      int               `json:"objects"`
+	BlobCount  int               `json:"blobs"`
 }
 
 // objectLine is one object of a release record.
@@ -70,7 +72,7 @@ type objectLine struct {
 // EncodeRelease returns the record as it is stored. Header sets, of which a
 // site has few, are written once and referred to by number.
 func EncodeRelease(r *Release) ([]byte, error) {
-	line := releaseLine{Release: *r, Count: len(r.Objects), HeaderSets: []storage.Headers{}}
+	line := releaseLine{Release: *r, Count: len(r.Objects), BlobCount: len(r.Blobs), HeaderSets: []storage.Headers{}}
 	line.Format = Format
 	sets := map[string]int{}
 	index := make([]int, len(r.Objects))
@@ -84,7 +86,10 @@ func EncodeRelease(r *Release) ([]byte, error) {
 		}
 		index[i] = n
 	}
-	return encode(line, len(r.Objects), func(i int) objectLine {
+	return encode(line, len(r.Objects)+len(r.Blobs), func(i int) any {
+		if i >= len(r.Objects) {
+			return r.Blobs[i-len(r.Objects)]
+		}
 		o := &r.Objects[i]
 		return objectLine{Path: o.Path, Size: o.Size, SHA256: o.SHA256, Headers: index[i], ETag: o.ETag}
 	})
@@ -130,6 +135,13 @@ func DecodeRelease(r io.Reader, site Site) (*Release, error) {
 		}
 		rel.Objects = append(rel.Objects, o)
 	}
+	for range line.BlobCount {
+		b, err := rd.blob(rel.Blobs)
+		if err != nil {
+			return nil, err
+		}
+		rel.Blobs = append(rel.Blobs, b)
+	}
 	if err := rd.end(); err != nil {
 		return nil, err
 	}
@@ -154,6 +166,20 @@ func (r *reader) object(sets []storage.Headers, before []Object) (Object, error)
 		return Object{}, r.corrupt(fmt.Errorf("%q is out of order", l.Path))
 	}
 	return Object{Path: l.Path, Size: l.Size, SHA256: l.SHA256, Headers: sets[l.Headers], ETag: l.ETag}, nil
+}
+
+// blob reads one blob, which must sort after those before it.
+func (r *reader) blob(before []Blob) (Blob, error) {
+	var b Blob
+	if err := r.next(&b, false); err == io.EOF {
+		return b, r.corrupt(io.ErrUnexpectedEOF)
+	} else if err != nil {
+		return b, err
+	}
+	if n := len(before); n > 0 && bytes.Compare(before[n-1].SHA256[:], b.SHA256[:]) >= 0 {
+		return b, r.corrupt(fmt.Errorf("the blob %s is out of order", b.SHA256))
+	}
+	return b, nil
 }
 
 // intentLine is the first line of an intent.

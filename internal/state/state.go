@@ -27,6 +27,9 @@ const HeadKey = "head"
 // prefix.
 func ReleaseKey(id string) string { return "releases/" + id }
 
+// BlobKey returns the key of displaced bytes, relative to the state's prefix.
+func BlobKey(d storage.Digest) string { return "blobs/" + d.String() }
+
 // IntentKey returns the key of an intent, relative to the state's prefix.
 func IntentKey(id string) string { return "intents/" + id }
 
@@ -53,6 +56,31 @@ type Head struct {
 	Doubt []string `json:"doubt,omitempty"`
 	// Owed is what committed releases still have to do, oldest first.
 	Owed []Debt `json:"owed,omitempty"`
+	// Suspects are intents of deploys whose lease ran out: a request of
+	// theirs may still land.
+	Suspects []Suspect `json:"suspects,omitempty"`
+	// Mark is the newest commit and run that this site has seen. Nil: none is
+	// known.
+	Mark *Mark `json:"mark,omitempty"`
+	// Held is set where the live release was chosen over the mark, by a
+	// rollback: what is at or below the mark does not come back by itself.
+	Held bool `json:"held,omitempty"`
+}
+
+// Suspect is an intent whose keys are to be looked at again.
+type Suspect struct {
+	Intent string `json:"intent"`
+	// Until is when no request of that deploy can land any more, by the
+	// server's clock.
+	Until time.Time `json:"until"`
+}
+
+// Mark is a place in the order of deploys.
+type Mark struct {
+	Commit     string `json:"commit,omitempty"` // full hash
+	Repository string `json:"repository,omitempty"`
+	RunID      string `json:"runId,omitempty"`
+	RunAttempt int    `json:"runAttempt,omitempty"`
 }
 
 // Busy says who deploys now.
@@ -68,6 +96,8 @@ type Busy struct {
 // Owner is who runs a deploy, for people to read.
 type Owner struct {
 	Repository string `json:"repository,omitempty"`
+	RunID      string `json:"runId,omitempty"`
+	RunAttempt int    `json:"runAttempt,omitempty"`
 	RunURL     string `json:"runUrl,omitempty"`
 	Actor      string `json:"actor,omitempty"`
 	Host       string `json:"host,omitempty"`
@@ -120,8 +150,26 @@ type Release struct {
 	Created time.Time `json:"created"` // by the server's clock where it tells, else ours
 	Source  Source    `json:"source"`
 	Tool    string    `json:"tool"` // name and version of what wrote it
+	// RollbackTo is the release whose content this one brings back.
+	RollbackTo string `json:"rollbackTo,omitempty"`
+	// Forced says that the order of deploys was overridden.
+	Forced bool `json:"forced,omitempty"`
+	// History holds the ids of the releases that are kept beside this one,
+	// oldest first. The last is Parent.
+	History []string `json:"history,omitempty"`
 	// Objects are sorted by Path in byte order, each path once.
 	Objects []Object `json:"-"`
+	// Blobs are the displaced bytes that are kept, sorted by digest.
+	Blobs []Blob `json:"-"`
+}
+
+// Blob is displaced bytes under BlobKey.
+type Blob struct {
+	SHA256 storage.Digest `json:"blob"`
+	Size   int64          `json:"size"` // bytes
+	// Last is the newest release that had an object with these bytes. When it
+	// is not kept any more, no kept release needs the blob.
+	Last string `json:"last"`
 }
 
 // Source is where a release came from, as far as it is known.

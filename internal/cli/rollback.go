@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pandastack-io/pandastack/internal/deploy"
+)
+
+func (a *app) rollbackCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "rollback [ID]", Short: "Bring an earlier release back, by default the one before the live one; upload nothing",
+		Args: atMostOne,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := a.load(cmd)
+			if err != nil {
+				return err
+			}
+			return a.rollback(cmd.Context(), s, first(args))
+		},
+	}
+	a.addFlags(cmd, rollbackFlags)
+	return cmd
+}
+
+func (a *app) rollback(ctx context.Context, s *settings, id string) error {
+	r, _, err := a.connect(ctx, s, s.on("dry-run"))
+	if err != nil {
+		return err
+	}
+	if s.on("dry-run") {
+		p, err := r.PreviewRollback(ctx, id)
+		if err == nil {
+			a.sink.Emit(p)
+		}
+		return err
+	}
+	fin, err := r.Rollback(ctx, id)
+	if err != nil && !errors.Is(err, deploy.ErrOwed) {
+		return err
+	}
+	a.sink.Emit(fin)
+	return errors.Join(err, a.outputs(fin))
+}
+
+func (a *app) unlockCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "unlock [ID]", Short: "Show who is deploying the site; with the id that it shows, end that deploy's claim",
+		Args: atMostOne,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := a.load(cmd)
+			if err != nil {
+				return err
+			}
+			return a.unlock(cmd.Context(), s, first(args))
+		},
+	}
+	a.addFlags(cmd, unlockFlags)
+	return cmd
+}
+
+func (a *app) unlock(ctx context.Context, s *settings, id string) error {
+	r, _, err := a.connect(ctx, s, true)
+	if err != nil {
+		return err
+	}
+	if id != "" {
+		if err := r.Unlock(ctx, id); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(a.Stdout.W, "Unlocked. The next deploy reads what that one may have touched.")
+		return err
+	}
+	busy, err := r.Lock(ctx)
+	if errors.Is(err, deploy.ErrNotLocked) {
+		_, err := fmt.Fprintln(a.Stdout.W, "Nobody is deploying this site.")
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.Stdout.W, "%s\nTo end its claim: pandastack unlock %s\n", &deploy.LockedError{Busy: busy}, busy.Target)
+	return err
+}
+
+// atMostOne refuses more than one argument.
+func atMostOne(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return noArgs(cmd, args[1:])
+	}
+	return nil
+}
+
+func first(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}

@@ -1,0 +1,141 @@
+package deploy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pandastack-io/pandastack/internal/plan"
+	"github.com/pandastack-io/pandastack/internal/state"
+	"github.com/pandastack-io/pandastack/internal/storage"
+)
+
+// blobHeaders are the headers of displaced bytes.
+func blobHeaders() storage.Headers {
+	return storage.Headers{storage.ContentType: "application/octet-stream", storage.CacheControl: "no-store"}
+}
+
+// shelf is the displaced bytes that a deploy knows of.
+type shelf struct {
+	*Run
+	blobs map[storage.Digest]state.Blob
+}
+
+// newShelf returns the blobs that the live release recorded. After a deploy
+// that did not finish there may be others, which are good: a blob appears
+// whole or not at all.
+func (r *Run) newShelf(ctx context.Context, v *view) (*shelf, error) {
+	s := &shelf{Run: r, blobs: map[storage.Digest]state.Blob{}}
+	if v.release != nil {
+		for _, b := range v.release.Blobs {
+			s.blobs[b.SHA256] = b
+		}
+	}
+	if len(v.doubts()) == 0 {
+		return s, nil
+	}
+	const dir = "blobs/"
+	for info, err := range r.State.List(ctx, dir) {
+		if err != nil {
+			return nil, err
+		}
+		var d storage.Digest
+		if d.UnmarshalText([]byte(strings.TrimPrefix(info.Key, dir))) != nil {
+			continue // not ours
+		}
+		if _, ok := s.blobs[d]; !ok {
+			s.blobs[d] = state.Blob{SHA256: d, Size: info.Size, Last: v.head.Live}
+		}
+	}
+	return s, nil
+}
+
+// displace copies the bytes that a plan drops from the site, once for each
+// digest. The source's ETag guards that it is those bytes that are copied.
+func (s *shelf) displace(ctx context.Context, v *view, p *plan.Plan) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(s.Workers)
+	for _, c := range p.Changes {
+		if c.Op != plan.Update && c.Op != plan.Delete {
+			continue
+		}
+		b, known := s.blobs[c.Old.SHA256]
+		if !known {
+			g.Go(func() error { return s.displaceOne(gctx, c.Old) })
+			b = state.Blob{SHA256: c.Old.SHA256, Size: c.Old.Size}
+		}
+		b.Last = v.head.Live
+		s.blobs[c.Old.SHA256] = b
+	}
+	return g.Wait()
+}
+
+func (s *shelf) displaceOne(ctx context.Context, o *state.Object) error {
+	from := storage.CopySource{Store: s.Live, Key: o.Path, ETag: o.ETag, Size: o.Size}
+	_, err := s.copy(ctx, s.State, state.BlobKey(o.SHA256), from, o.SHA256, blobHeaders())
+	switch {
+	case unmet(err), notExist(err):
+		return &ForeignError{Paths: []string{o.Path}, Changed: true}
+	default:
+		return err
+	}
+}
+
+// list returns the blobs that are kept while the releases in history are,
+// sorted, and those that are not.
+func (s *shelf) list(history []string) (kept, dropped []state.Blob) {
+	for _, b := range s.blobs {
+		if slices.Contains(history, b.Last) {
+			kept = append(kept, b)
+		} else {
+			dropped = append(dropped, b)
+		}
+	}
+	byDigest := func(a, b state.Blob) int { return bytes.Compare(a.SHA256[:], b.SHA256[:]) }
+	slices.SortFunc(kept, byDigest)
+	slices.SortFunc(dropped, byDigest)
+	return kept, dropped
+}
+
+// copy copies an object between the stores of a site: on the server where it
+// can, else through this machine. The bytes are those of digest, by the guard
+// on the source's ETag or because they are hashed on their way.
+func (r *Run) copy(ctx context.Context, to storage.Store, key string, from storage.CopySource, digest storage.Digest, h storage.Headers) (storage.Info, error) {
+	if copier, ok := to.(storage.Copier); ok {
+		info, err := copier.Copy(ctx, from, key, h)
+		if !errors.Is(err, storage.ErrUnsupported) {
+			return info, err
+		}
+	}
+	return r.carry(ctx, to, key, from, digest, h)
+}
+
+// carry copies an object through a temporary file of this machine.
+func (r *Run) carry(ctx context.Context, to storage.Store, key string, from storage.CopySource, digest storage.Digest, h storage.Headers) (storage.Info, error) {
+	obj, err := from.Store.Get(ctx, from.Key)
+	if err != nil {
+		return storage.Info{}, err
+	}
+	defer obj.Body.Close()
+	f, err := os.CreateTemp("", "pandastack-*")
+	if err != nil {
+		return storage.Info{}, err
+	}
+	defer os.Remove(f.Name())
+	n, err := io.Copy(f, obj.Body)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return storage.Info{}, fmt.Errorf("copying %s: %w", from.Key, err)
+	}
+	info, err := to.Put(ctx, key, storage.File(f.Name(), n, digest), h, storage.Condition{})
+	if errors.Is(err, storage.ErrModified) { // what was read is something else
+		return info, &storage.Error{Op: "copy", Key: from.Key, Err: storage.ErrPrecondition}
+	}
+	return info, err
+}
