@@ -172,12 +172,7 @@ func TestInterruptCommit(t *testing.T) {
 func TestOwedDeletionOfForeign(t *testing.T) {
 	w := newWorld(t)
 	w.must(v1)
-	w.spy.hook = func(op string, done func() error) error {
-		if op == "DELETE blog/docs/index.html" {
-			return errors.New("broken")
-		}
-		return done()
-	}
+	w.fail("DELETE blog/docs/index.html")
 	v2 := maps.Clone(v1)
 	delete(v2, "docs/index.html")
 	if _, err := w.deploy(v2); !errors.Is(err, ErrOwed) {
@@ -196,12 +191,7 @@ func TestOwedDeletionOfForeign(t *testing.T) {
 func TestPreviewDebts(t *testing.T) {
 	w := newWorld(t)
 	w.must(v1)
-	w.spy.hook = func(op string, done func() error) error {
-		if op == "DELETE blog/docs/index.html" {
-			return errors.New("broken")
-		}
-		return done()
-	}
+	w.fail("DELETE blog/docs/index.html")
 	v2 := maps.Clone(v1)
 	delete(v2, "docs/index.html")
 	if _, err := w.deploy(v2); !errors.Is(err, ErrOwed) {

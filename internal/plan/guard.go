@@ -218,20 +218,6 @@ type measured struct {
 	n    int64
 }
 
-// written returns the objects to be written that measure more than most,
-// unless that is zero.
-func written[N int | int64](p *Plan, most int64, measure func(*state.Object) N) (over []measured) {
-	for _, c := range p.Changes {
-		if most <= 0 || c.New == nil {
-			continue
-		}
-		if n := int64(measure(c.New)); n > most {
-			over = append(over, measured{c.New.Path, n})
-		}
-	}
-	return over
-}
-
 // offenders completes e, whose msg says how the files break the limit, or
 // returns nil where there are none.
 func offenders(over []measured, unit func(int64) string, one, many string, e *GuardError) *GuardError {

@@ -12,7 +12,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/pandastack-io/pandastack/internal/state"
-	"github.com/pandastack-io/pandastack/internal/storage"
 )
 
 // pages returns as many pages of one byte, and the extra objects, sorted.
@@ -40,8 +39,6 @@ func sized(path string, size int64) state.Object {
 	o.Size = size
 	return o
 }
-
-func tagged(path string, headers storage.Headers) state.Object { return object(path, 9, headers, "") }
 
 func diff(t interface {
 	Helper()
