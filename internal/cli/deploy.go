@@ -70,6 +70,9 @@ func (a *app) buildCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if s.Config.BuildCommand == "" && s.Config.InstallCommand == nil {
+				a.say(event.Notice, "there is no buildCommand: the output is taken as it is", "")
+			}
 			return a.build(cmd.Context(), s)
 		},
 	}

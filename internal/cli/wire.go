@@ -87,6 +87,10 @@ func (a *app) openS3(ctx context.Context, s *settings, c *config.Storage) (*targ
 	if err != nil {
 		return nil, a.optionError(s, err)
 	}
+	if c.Provider == "r2" && c.StateBucket == "" && s.Config.SiteURL != "" {
+		a.say(event.Warning, "the deploy's own records lie in the site's bucket, and a public R2 bucket cannot hide them",
+			"Create a second bucket without public access, and name it as storage.stateBucket.")
+	}
 	records := live
 	t := &target{name: c.Provider + "://" + c.Bucket + "/" + c.Prefix, mixedPaths: live.Siblings(), meters: []storage.Meter{live}}
 	if c.ACL != "" || c.StateBucket != "" && c.StateBucket != c.Bucket {
