@@ -80,9 +80,6 @@ func (g *github) show(e event.Event) {
 		g.leave()
 		g.try(WriteReceipt(Console{W: &text}, e, g.opts))
 		g.print(text.String())
-		if m, ok := owed(e); ok {
-			g.message(m)
-		}
 	}
 }
 

@@ -53,27 +53,6 @@ func place(m event.Message) string {
 	return fmt.Sprintf("%s:%d:%d: ", name(m.File), m.Line, m.Column)
 }
 
-// owed is the warning that goes with a receipt that owes something.
-func owed(f event.Finished) (event.Message, bool) {
-	if len(f.Owed) == 0 {
-		return event.Message{}, false
-	}
-	return event.Message{
-		Severity: event.Warning,
-		Text:     "the release is live, but still owed: " + some(f.Owed),
-		Hint:     "The next run does it; to do it now, run the same command again.",
-	}, true
-}
-
-// some joins the first few of many.
-func some(list []string) string {
-	const most = 3
-	if len(list) <= most {
-		return strings.Join(list, "; ")
-	}
-	return fmt.Sprintf("%s; and %d more", strings.Join(list[:most], "; "), len(list)-most)
-}
-
 func writeLines(w io.Writer, lines []string) {
 	for _, l := range lines {
 		fmt.Fprintln(w, l)

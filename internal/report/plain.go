@@ -76,9 +76,6 @@ func (p *plain) show(e event.Event) {
 		p.failed = firstOf(p.failed, WritePlan(p.results, e, p.opts))
 	case event.Finished:
 		p.failed = firstOf(p.failed, WriteReceipt(p.results, e, p.opts))
-		if m, ok := owed(e); ok {
-			writeLines(p.out, messageLines(p.messages, m))
-		}
 	}
 }
 

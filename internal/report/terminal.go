@@ -61,9 +61,6 @@ func (t *terminal) show(e event.Event) {
 		t.failed = firstOf(t.failed, WritePlan(t.results, e, t.opts))
 	case event.Finished:
 		t.failed = firstOf(t.failed, WriteReceipt(t.results, e, t.opts))
-		if m, ok := owed(e); ok {
-			writeLines(t.out, messageLines(t.console, m))
-		}
 	}
 	t.redraw()
 }
