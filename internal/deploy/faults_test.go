@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -431,4 +432,49 @@ func TestWaiting(t *testing.T) {
 		}
 		w.check(v3)
 	})
+}
+
+// TestDoubtsOfSeveralCrashes: a deploy that takes over and crashes, too, does
+// not make the doubts about the first one forgotten.
+func TestDoubtsOfSeveralCrashes(t *testing.T) {
+	w := newWorld(t)
+	w.must(v1)
+	var ids []string
+	for i, at := range []string{"PUT blog/a.css", "PUT blog/b.css"} {
+		v := maps.Clone(v1)
+		v["a.css"], v["b.css"] = fmt.Sprint("a", i), fmt.Sprint("b", i)
+		var dead atomic.Bool
+		w.spy.hook = func(op string, done func() error) error {
+			if dead.Load() {
+				return errors.New("dead")
+			}
+			if op == at {
+				dead.Store(true)
+			}
+			return done()
+		}
+		if _, err := w.deploy(v); err == nil {
+			t.Fatal("no error")
+		}
+		w.spy.hook = nil
+		head := w.head()
+		if head.Busy == nil {
+			t.Fatal("it gave the head back")
+		}
+		if !slices.Equal(head.Doubt, ids) {
+			t.Errorf("after crash %d the doubts are %q, not %q", i+1, head.Doubt, ids)
+		}
+		ids = append(ids, head.Busy.Target)
+		w.spy.skew += lease + time.Minute
+	}
+	w.strays = 20
+	w.edge.purged()
+	w.must(v1)
+	w.check(v1)
+	purged := w.edge.purged()
+	for _, u := range []string{"https://example.com/a.css", "https://example.com/b.css"} {
+		if !slices.Contains(purged, u) {
+			t.Errorf("%s is not purged", u)
+		}
+	}
 }
