@@ -144,7 +144,7 @@ func (r *Run) preview(ctx context.Context, v *view, a aim) (event.Planned, error
 	if err != nil {
 		return event.Planned{}, err
 	}
-	return r.planned(v, a, p), cmp.Or(v.reachable(a, p), r.guard(v, a, p))
+	return r.planned(v, a, p), cmp.Or(r.reachable(ctx, v, a, p), r.guard(v, a, p))
 }
 
 // guard returns plan.GuardErrors where a deploy would break a limit. Somebody
@@ -157,11 +157,15 @@ func (r *Run) guard(v *view, a aim, p *plan.Plan) error {
 }
 
 // reachable returns an error where the bytes of a rollback are gone.
-func (v *view) reachable(a aim, p *plan.Plan) error {
+func (r *Run) reachable(ctx context.Context, v *view, a aim, p *plan.Plan) error {
 	if a.of == nil {
 		return nil
 	}
-	return v.reach(p)
+	s, err := r.newShelf(ctx, v)
+	if err != nil {
+		return err
+	}
+	return v.reach(p, s)
 }
 
 // diff compares the desired objects with what is live.
@@ -247,7 +251,7 @@ func (r *Run) try(ctx context.Context, v *view, aimAt func(context.Context, *vie
 	if err != nil {
 		return event.Finished{}, err
 	}
-	if err := cmp.Or(r.judge(ctx, v, a, p), v.reachable(a, p), r.guard(v, a, p)); err != nil {
+	if err := cmp.Or(r.judge(ctx, v, a, p), r.reachable(ctx, v, a, p), r.guard(v, a, p)); err != nil {
 		return event.Finished{}, err
 	}
 	r.Sink.Emit(r.planned(v, a, p))

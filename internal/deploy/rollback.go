@@ -87,15 +87,13 @@ func (v *view) find(id string) (string, error) {
 // reach returns an error unless the bytes of every object that a rollback
 // writes are in the bucket: on the shelf, among what is live and stays, or
 // among what is displaced first.
-func (v *view) reach(p *plan.Plan) error {
+func (v *view) reach(p *plan.Plan, s *shelf) error {
 	have := map[storage.Digest]bool{}
 	for i := range v.objects {
 		have[v.objects[i].SHA256] = true // it stays, or it is displaced
 	}
-	if v.release != nil {
-		for _, b := range v.release.Blobs {
-			have[b.SHA256] = true
-		}
+	for d := range s.blobs {
+		have[d] = true
 	}
 	var missing []string
 	for _, c := range p.Changes {
