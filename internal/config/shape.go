@@ -22,6 +22,7 @@ const (
 	list
 )
 
+// String returns the kind in words, as messages have it.
 func (k kind) String() string {
 	return [...]string{"a string", "true or false", "a whole number", "a count or percentage", "a percentage", "a size", "an object", "an object", "a list"}[k]
 }

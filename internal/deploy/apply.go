@@ -33,11 +33,12 @@ func (r *Run) apply(ctx context.Context, t *tx, a aim, p *plan.Plan) (event.Fini
 }
 
 // abandon ends a deploy that failed before its commit. It puts the old bytes
-// back, unless the run was interrupted: then the next run does. The keys stay
-// in doubt in any case.
+// back, unless the run was interrupted, or it is not known whether the commit
+// was done: then the next run does what is right. The keys stay in doubt in any
+// case.
 func (r *Run) abandon(ctx context.Context, t *tx, u *upload, wrote bool, err error) error {
 	lost := u.overwritten()
-	if ctx.Err() == nil && t.ctx.Err() == nil {
+	if ctx.Err() == nil && t.ctx.Err() == nil && !u.committing {
 		lost = u.restore(t.ctx)
 	}
 	r.release(ctx, t, wrote)
@@ -113,6 +114,7 @@ func (r *Run) publish(t *tx, u *upload, a aim, touches []state.Touch) (wrote boo
 	if err := r.putState(t.ctx, state.ReleaseKey(t.id), b); err != nil {
 		return true, err
 	}
+	u.committing = true
 	if err := r.commit(t, u.plan, a, touches); err != nil {
 		return true, err
 	}
@@ -220,8 +222,10 @@ type upload struct {
 	files map[string]string // path → file
 	// shelf and unmoved are where a rollback, and shelf where a failure,
 	// takes bytes from.
-	shelf   *shelf
-	unmoved map[storage.Digest]storage.CopySource
+	shelf *shelf
+	// committing: the head may name the new release from here on.
+	committing bool
+	unmoved    map[storage.Digest]storage.CopySource
 
 	mu     sync.Mutex
 	over   []string // paths whose old object may be gone

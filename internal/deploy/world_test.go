@@ -340,6 +340,20 @@ func (w *world) fail(op string) {
 	}
 }
 
+// oweDeletion takes docs/index.html out of v1 in a deploy that cannot delete
+// it, and returns the tree that is then live.
+func (w *world) oweDeletion() tree {
+	w.t.Helper()
+	w.fail("DELETE blog/docs/index.html")
+	v2 := maps.Clone(v1)
+	delete(v2, "docs/index.html")
+	if _, err := w.deploy(v2); !errors.Is(err, ErrOwed) {
+		w.t.Fatalf("got %v, want a debt", err)
+	}
+	w.spy.hook = nil
+	return v2
+}
+
 func (w *world) put(key, content string) {
 	w.t.Helper()
 	if _, err := w.bucket.Put(context.Background(), key, storage.Bytes([]byte(content)), nil, storage.Condition{}); err != nil {

@@ -40,6 +40,7 @@ type github struct {
 	err     error
 }
 
+// Emit shows an event in the workflow's log.
 func (g *github) Emit(e event.Event) { g.do(func() { g.show(e) }) }
 
 // Close ends an open section and returns the first error of the log.

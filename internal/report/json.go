@@ -22,6 +22,7 @@ type lines struct {
 	now func() time.Time
 }
 
+// Emit writes an event as one line.
 func (l *lines) Emit(e event.Event) {
 	l.do(func() { _, _ = l.out.Write(encode(l.now(), e)) })
 }

@@ -36,6 +36,7 @@ type plain struct {
 	pulses   *pulses
 }
 
+// Emit shows an event as plain lines.
 func (p *plain) Emit(e event.Event) { p.do(func() { p.show(e) }) }
 
 // Close returns the first error of the writers.

@@ -76,12 +76,14 @@ func Multi(sinks ...event.Sink) Sink { return multi(sinks) }
 
 type multi []event.Sink
 
+// Emit passes an event to all sinks, in order.
 func (m multi) Emit(e event.Event) {
 	for _, s := range m {
 		s.Emit(e)
 	}
 }
 
+// Close closes the sinks that can be closed and joins their errors.
 func (m multi) Close() error {
 	var errs []error
 	for _, s := range m {
@@ -99,6 +101,7 @@ type sticky struct {
 	err error
 }
 
+// Write writes b, unless a write failed before. It never fails itself.
 func (s *sticky) Write(b []byte) (int, error) {
 	if s.err == nil {
 		_, s.err = s.w.Write(b)

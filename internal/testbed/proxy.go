@@ -152,6 +152,7 @@ type recorder struct {
 }
 
 // WriteHeader notes the final status.
+// WriteHeader notes the status that is answered.
 func (r *recorder) WriteHeader(status int) {
 	if status >= 200 {
 		r.status = status

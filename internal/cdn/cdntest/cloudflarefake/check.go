@@ -59,6 +59,7 @@ type recorder struct {
 	status int
 }
 
+// WriteHeader notes the status that is answered.
 func (r *recorder) WriteHeader(status int) {
 	r.status = status
 	r.ResponseWriter.WriteHeader(status)
