@@ -29,6 +29,7 @@ var rooms = map[string][]string{
 	"internal/ci":                         {"internal/event"},
 	"internal/report":                     {"internal/event"},
 	"internal/deploy":                     {"internal/cdn", "internal/event", "internal/plan", "internal/site", "internal/state", "internal/storage"},
+	"internal/history":                    {"internal/plan", "internal/state", "internal/storage"},
 	"internal/cli":                        {"*"},
 	"providers/s3":                        {"internal/storage"},
 	"providers/local":                     {"internal/storage"},

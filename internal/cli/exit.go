@@ -10,6 +10,7 @@ import (
 	"github.com/pandastack-io/pandastack/internal/deploy"
 	"github.com/pandastack-io/pandastack/internal/event"
 	"github.com/pandastack-io/pandastack/internal/framework"
+	"github.com/pandastack-io/pandastack/internal/history"
 	"github.com/pandastack-io/pandastack/internal/plan"
 	"github.com/pandastack-io/pandastack/internal/site"
 	"github.com/pandastack-io/pandastack/internal/state"
@@ -25,10 +26,10 @@ const (
 	exitOwed        = 3   // live, but the next run still has something to do
 	exitGuard       = 4   // a guard refused
 	exitPartial     = 5   // partly changed, listed
-	exitNotFound    = 10  // no such bucket
+	exitNotFound    = 10  // no such bucket, release or path
 	exitLocked      = 11  // another deploy holds the site
 	exitDenied      = 12  // credentials refused
-	exitChanges     = 20  // plan --exit-code found changes
+	exitChanges     = 20  // plan or diff --exit-code found changes
 	exitInterrupted = 130 // by a signal
 )
 
@@ -82,7 +83,9 @@ func exitCode(ctx context.Context, err error) int {
 		{is[*deploy.SupersededError](err), exitLocked},
 		{errors.Is(err, deploy.ErrLost), exitLocked},
 		{errors.Is(err, storage.ErrNoBucket), exitNotFound},
-		{errors.Is(err, deploy.ErrNoRelease), exitNotFound},
+		{errors.Is(err, state.ErrNoRelease), exitNotFound},
+		{errors.Is(err, history.ErrMissing), exitNotFound},
+		{is[*history.PathError](err), exitNotFound},
 		{errors.Is(err, storage.ErrDenied), exitDenied},
 	} {
 		if c.match {
@@ -161,7 +164,10 @@ func hint(err error) string {
 		{is[*deploy.PartialError](err), "Run pandastack again: it reads what was touched and makes the site whole."},
 		{is[*deploy.LockedError](err), "Wait until it is done and run pandastack again."},
 		{is[*deploy.SupersededError](err), "Nothing was published. To publish this version all the same, use --force."},
-		{errors.Is(err, deploy.ErrNoRelease), "releases.keep says how many former releases are kept."},
+		{errors.Is(err, state.ErrNothing), "Deploy the site first; where it is live, check --environment, storage.bucket and storage.prefix."},
+		{errors.Is(err, state.ErrNoRelease), "pandastack releases lists those that are kept; releases.keep says how many there are."},
+		{errors.Is(err, history.ErrMissing), "Something else removed it: put it back, for example from the bucket's versions."},
+		{is[*history.PathError](err), "Write the path as it is in the output, for example docs/index.html."},
 		{is[*deploy.MissingError](err), "Deploy that version again: its commit is in the record of the release."},
 		{errors.Is(err, deploy.ErrLost), "Run pandastack again to publish this version."},
 		{is[*deploy.ForeignError](err), "Nothing that no release put there is overwritten: remove it from the bucket, or set storage.prefix to a place that is this site's alone."},

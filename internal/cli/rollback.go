@@ -12,8 +12,9 @@ import (
 
 func (a *app) rollbackCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "rollback [ID]", Short: "Bring an earlier release back, by default the one before the live one; upload nothing",
-		Args: atMostOne,
+		Use: "rollback [RELEASE]", Short: "Bring an earlier release back, by default the one before the live one; upload nothing",
+		Long: "Bring an earlier release back, by default the one before the live one; upload nothing." + names,
+		Args: atMost(1), ValidArgsFunction: a.completeReleases(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := a.load(cmd)
 			if err != nil {
@@ -49,7 +50,7 @@ func (a *app) rollback(ctx context.Context, s *settings, id string) error {
 func (a *app) unlockCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "unlock [ID]", Short: "Show who is deploying the site; with the id that it shows, end that deploy's claim",
-		Args: atMostOne,
+		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := a.load(cmd)
 			if err != nil {
@@ -86,12 +87,9 @@ func (a *app) unlock(ctx context.Context, s *settings, id string) error {
 	return err
 }
 
-// atMostOne refuses more than one argument.
-func atMostOne(cmd *cobra.Command, args []string) error {
-	if len(args) > 1 {
-		return noArgs(cmd, args[1:])
-	}
-	return nil
+// atMost refuses more than n arguments.
+func atMost(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error { return noArgs(cmd, args[min(n, len(args)):]) }
 }
 
 func first(args []string) string {

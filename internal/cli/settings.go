@@ -27,6 +27,7 @@ var (
 	configFlags   = []string{"config", "environment", "json"}
 	rollbackFlags = []string{"config", "environment", "dry-run", "lock-timeout", "json"}
 	unlockFlags   = []string{"config", "environment", "json"}
+	historyFlags  = []string{"config", "environment", "json"}
 )
 
 // addFlags gives a command the flags of the settings of the file and of the

@@ -54,9 +54,6 @@ func (e *SupersededError) Error() string {
 	}
 }
 
-// ErrNoRelease reports a release that does not exist or is not kept.
-var ErrNoRelease = errors.New("no such release")
-
 // MissingError reports bytes that a rollback needs and the bucket has lost.
 type MissingError struct{ Paths []string } // sorted
 

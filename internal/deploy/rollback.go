@@ -1,12 +1,12 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/pandastack-io/pandastack/internal/event"
 	"github.com/pandastack-io/pandastack/internal/plan"
@@ -15,20 +15,30 @@ import (
 )
 
 // Rollback makes the live site what it was in an earlier release, from bytes
-// that are in the bucket: nothing is uploaded. id may be a unique prefix;
-// empty, it is the release before the live one. The receipt and the errors
-// are those of Deploy; others are ErrNoRelease and *MissingError.
-func (r *Run) Rollback(ctx context.Context, id string) (event.Finished, error) {
+// that are in the bucket: nothing is uploaded. name is one that
+// state.Release.Find knows; empty, it is the release before the live one. It
+// means what it means when the command begins: a deploy that ends while this
+// one waits does not move "live~2" to another release. The receipt and the
+// errors are those of Deploy; others are state.ErrNoRelease and *MissingError.
+func (r *Run) Rollback(ctx context.Context, name string) (event.Finished, error) {
+	v, err := r.live(ctx)
+	if err != nil {
+		return event.Finished{}, err
+	}
+	id, err := v.find(name)
+	if err != nil {
+		return event.Finished{}, err
+	}
 	return r.do(ctx, r.rollbackTo(id))
 }
 
 // PreviewRollback returns what Rollback would do, and writes nothing.
-func (r *Run) PreviewRollback(ctx context.Context, id string) (event.Planned, error) {
+func (r *Run) PreviewRollback(ctx context.Context, name string) (event.Planned, error) {
 	v, err := r.live(ctx)
 	if err != nil {
 		return event.Planned{}, err
 	}
-	a, err := r.rollbackTo(id)(ctx, v)
+	a, err := r.rollbackTo(name)(ctx, v)
 	if err != nil {
 		return event.Planned{}, err
 	}
@@ -36,9 +46,9 @@ func (r *Run) PreviewRollback(ctx context.Context, id string) (event.Planned, er
 }
 
 // rollbackTo aims at the content of an earlier release.
-func (r *Run) rollbackTo(id string) func(context.Context, *view) (aim, error) {
+func (r *Run) rollbackTo(name string) func(context.Context, *view) (aim, error) {
 	return func(ctx context.Context, v *view) (aim, error) {
-		full, err := v.find(id)
+		full, err := v.find(name)
 		if err != nil {
 			return aim{}, err
 		}
@@ -48,7 +58,7 @@ func (r *Run) rollbackTo(id string) func(context.Context, *view) (aim, error) {
 			return err
 		})
 		if notExist(err) {
-			return aim{}, fmt.Errorf("%w: the record of %s is missing", ErrNoRelease, full)
+			return aim{}, fmt.Errorf("%w: the record of %s is missing", state.ErrNoRelease, full)
 		}
 		if err != nil {
 			return aim{}, err
@@ -61,27 +71,13 @@ func (r *Run) rollbackTo(id string) func(context.Context, *view) (aim, error) {
 	}
 }
 
-// find returns the id of a kept release that id is a prefix of.
-func (v *view) find(id string) (string, error) {
+// find returns the id of the kept release that a person means by name; empty,
+// the one before the live one.
+func (v *view) find(name string) (string, error) {
 	if v.release == nil {
-		return "", fmt.Errorf("%w: nothing was deployed here yet", ErrNoRelease)
+		return "", state.ErrNothing
 	}
-	kept := v.release.History
-	if id == "" {
-		if len(kept) == 0 {
-			return "", fmt.Errorf("%w: no release before the live one is kept", ErrNoRelease)
-		}
-		return kept[len(kept)-1], nil
-	}
-	matches := slices.DeleteFunc(append(slices.Clone(kept), v.release.ID), func(k string) bool { return !strings.HasPrefix(k, id) })
-	switch len(matches) {
-	case 1:
-		return matches[0], nil
-	case 0:
-		return "", fmt.Errorf("%w: %s is not kept", ErrNoRelease, id)
-	default:
-		return "", fmt.Errorf("%w: %s is the beginning of %d ids", ErrNoRelease, id, len(matches))
-	}
+	return v.release.Find(cmp.Or(name, "previous"))
 }
 
 // reach returns an error unless the bytes of every object that a rollback

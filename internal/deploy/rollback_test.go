@@ -57,7 +57,7 @@ func TestRollback(t *testing.T) {
 	}
 	w.check(v1)
 	for _, id := range []string{"zzz", "01"} {
-		if _, err := w.rollback(id); !errors.Is(err, ErrNoRelease) {
+		if _, err := w.rollback(id); !errors.Is(err, state.ErrNoRelease) {
 			t.Errorf("rollback to %s: %v", id, err)
 		}
 	}
@@ -85,12 +85,12 @@ func TestRollbackToEachKept(t *testing.T) {
 	}
 	for _, id := range ids[2:5] {
 		fin, err := w.rollback(id)
-		if errors.Is(err, ErrNoRelease) && id == ids[2] {
+		if errors.Is(err, state.ErrNoRelease) && id == ids[2] {
 			continue
 		}
 		if err != nil {
 			// What is kept moves with each rollback: only 3 former releases are.
-			if !errors.Is(err, ErrNoRelease) {
+			if !errors.Is(err, state.ErrNoRelease) {
 				t.Fatal(err)
 			}
 			continue
@@ -115,7 +115,7 @@ func TestKeepNone(t *testing.T) {
 	v2 := maps.Clone(v1)
 	v2["a.css"] = "a2"
 	deploy(v2)
-	if _, err := w.rollback(""); !errors.Is(err, ErrNoRelease) {
+	if _, err := w.rollback(""); !errors.Is(err, state.ErrNoRelease) {
 		t.Errorf("got %v", err)
 	}
 }

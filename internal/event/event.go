@@ -106,6 +106,16 @@ type Change struct {
 	OldSize int64  `json:"old_size,omitempty"` // bytes, as live, where it was live
 	Stage   string `json:"stage"`
 	Reason  string `json:"reason"`
+	// HeaderChanges are the headers that differ, by name. A plan has none: it
+	// names them in Reason.
+	HeaderChanges []HeaderChange `json:"header_changes,omitempty"`
+}
+
+// HeaderChange is one header that differs.
+type HeaderChange struct {
+	Name string `json:"name"`
+	Old  string `json:"old,omitempty"` // empty: it is new
+	New  string `json:"new,omitempty"` // empty: it is gone
 }
 
 // Planned is the plan, before anything is written.

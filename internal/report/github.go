@@ -71,17 +71,17 @@ func (g *github) show(e event.Event) {
 		}
 	case event.Message:
 		g.message(e)
-	case event.Planned:
-		var text strings.Builder
-		g.leave()
-		g.try(WritePlan(Console{W: &text}, e, g.opts))
-		g.print(text.String())
-	case event.Finished:
-		var text strings.Builder
-		g.leave()
-		g.try(WriteReceipt(Console{W: &text}, e, g.opts))
-		g.print(text.String())
+	default:
+		g.result(e)
 	}
+}
+
+// result prints the result of a command below all sections.
+func (g *github) result(e event.Event) {
+	var text strings.Builder
+	g.leave()
+	g.try(writeResult(Console{W: &text}, e, g.opts))
+	g.print(text.String())
 }
 
 // output prints a line of the build. Commands stay stopped until there is one

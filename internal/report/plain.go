@@ -73,10 +73,8 @@ func (p *plain) show(e event.Event) {
 		if e.Severity != event.Debug || p.opts.Verbose {
 			writeLines(p.out, messageLines(p.messages, e))
 		}
-	case event.Planned:
-		p.failed = firstOf(p.failed, WritePlan(p.results, e, p.opts))
-	case event.Finished:
-		p.failed = firstOf(p.failed, WriteReceipt(p.results, e, p.opts))
+	default:
+		p.failed = firstOf(p.failed, writeResult(p.results, e, p.opts))
 	}
 }
 

@@ -45,11 +45,7 @@ func WritePlan(c Console, p event.Planned, o Options) error {
 		summary += "; purge " + count(p.PurgeURLs, "URL")
 	}
 	fmt.Fprintf(w, "%s\n\n", summary)
-	shown := notable(p.Changes, o.Full)
-	writeChanges(w, c, shown)
-	if more := len(p.Changes) - len(shown); more > 0 {
-		fmt.Fprintf(w, "  %s\n", c.paint(dim, fmt.Sprintf("… and %d more (--full shows all)", more)))
-	}
+	writeNotable(w, c, p.Changes, o.Full)
 	writePending(w, c, p.Owed)
 	return w.err
 }
@@ -168,6 +164,7 @@ func writeChanges(w io.Writer, c Console, changes []event.Change) {
 			row = fit(row, width-4)
 		}
 		fmt.Fprintf(w, "  %s %s\n", c.paint(color, symbol), strings.TrimRight(row, " "))
+		writeHeaders(w, c, ch.HeaderChanges)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/term"
 
@@ -31,8 +32,9 @@ type Sink interface {
 
 // Options are what all text sinks know. The zero value is the default.
 type Options struct {
-	Full    bool // show every change of a plan
-	Verbose bool // show debug messages
+	Full    bool             // show every change of a plan
+	Verbose bool             // show debug messages
+	Now     func() time.Time // what ages are counted from; nil: time.Now
 }
 
 // Console is a writer and what it can show. The zero value of all but W is
@@ -68,6 +70,26 @@ func (c Console) width() int {
 		return 0
 	}
 	return w
+}
+
+// writeResult writes the result of a command. Other events are no results,
+// and nothing is written.
+func writeResult(c Console, e event.Event, o Options) error {
+	switch e := e.(type) {
+	case event.Planned:
+		return WritePlan(c, e, o)
+	case event.Finished:
+		return WriteReceipt(c, e, o)
+	case event.Releases:
+		return WriteReleases(c, e, o)
+	case event.Shown:
+		return WriteRelease(c, e, o)
+	case event.Compared:
+		return WriteComparison(c, e, o)
+	case event.Blamed:
+		return WriteBlame(c, e, o)
+	}
+	return nil
 }
 
 // Multi returns a sink that passes events to all sinks, in order. Close closes

@@ -57,10 +57,8 @@ func (t *terminal) show(e event.Event) {
 		if e.Severity != event.Debug || t.opts.Verbose {
 			writeLines(t.out, messageLines(t.console, e))
 		}
-	case event.Planned:
-		t.failed = firstOf(t.failed, WritePlan(t.results, e, t.opts))
-	case event.Finished:
-		t.failed = firstOf(t.failed, WriteReceipt(t.results, e, t.opts))
+	default:
+		t.failed = firstOf(t.failed, writeResult(t.results, e, t.opts))
 	}
 	t.redraw()
 }
