@@ -93,15 +93,25 @@ func (a *app) reading(run func(context.Context, *past, []string) error) func(*co
 			return err
 		}
 		if len(l.IDs()) == 0 {
-			if d := deploying(l); d != nil {
-				a.say(event.Notice, "the first deploy is running: "+d.Owner, "")
-			}
+			a.sayFirst(deploying(l))
 			return state.ErrNothing
 		}
 		return run(cmd.Context(), l, args)
 	}
 }
 
+// sayFirst says who makes the first release of the site; nil: nobody.
+func (a *app) sayFirst(d *event.Deploying) {
+	switch {
+	case d == nil:
+	case d.Expired:
+		a.say(event.Notice, "the first deploy did not finish: "+d.Owner, "")
+	default:
+		a.say(event.Notice, "the first deploy is running: "+d.Owner, "")
+	}
+}
+
+// past opens the history of the site.
 func (a *app) past(cmd *cobra.Command) (*past, error) {
 	s, err := a.load(cmd)
 	if err != nil {

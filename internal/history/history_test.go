@@ -188,6 +188,7 @@ func TestLiveUnreadable(t *testing.T) {
 func TestStorageFails(t *testing.T) {
 	for i := range 3 {
 		w := three(t)
+		w.open()
 		o := Options{Site: w.site, State: failing{w.store, state.ReleaseKey(w.ids[i]), storage.ErrDenied}}
 		l, err := Open(t.Context(), o)
 		if i == 2 {
@@ -209,6 +210,7 @@ func TestStorageFails(t *testing.T) {
 		}
 	}
 	w := three(t)
+	w.open()
 	if _, err := Open(t.Context(), Options{Site: w.site, State: failing{w.store, state.HeadKey, storage.ErrUnreachable}}); !errors.Is(err, storage.ErrUnreachable) {
 		t.Error(err)
 	}
@@ -282,12 +284,12 @@ func TestBlame(t *testing.T) {
 
 // TestRequests holds the numbers of docs/history.md, on 10,000 files.
 func TestRequests(t *testing.T) {
-	w := newWorld(t, t.TempDir(), 10)
+	w := newWorld(t, t.TempDir(), 4)
 	files := tree{}
 	for i := range 10_000 {
 		files[fmt.Sprintf("docs/%05d/index.html", i)] = fmt.Sprint(i)
 	}
-	for i := range 11 {
+	for i := range 5 {
 		files["index.html"] = fmt.Sprint(i)
 		w.release(files)
 	}
@@ -296,16 +298,16 @@ func TestRequests(t *testing.T) {
 		want int64
 		run  func(l *Log) error
 	}{
-		{"releases", 12, func(l *Log) error { _, err := l.List(t.Context(), 0); return err }},
-		{"show", 3, func(l *Log) error { _, err := l.Show(t.Context(), w.ids[10]); return err }},
-		{"show ID", 4, func(l *Log) error { _, err := l.Show(t.Context(), w.ids[5]); return err }},
-		{"diff", 2, func(l *Log) error { _, err := l.Release(t.Context(), w.ids[10]); return err }},
+		{"releases", 6, func(l *Log) error { _, err := l.List(t.Context(), 0); return err }},
+		{"show", 3, func(l *Log) error { _, err := l.Show(t.Context(), w.ids[4]); return err }},
+		{"show ID", 4, func(l *Log) error { _, err := l.Show(t.Context(), w.ids[2]); return err }},
+		{"diff", 2, func(l *Log) error { _, err := l.Release(t.Context(), w.ids[4]); return err }},
 		{"diff A B", 4, func(l *Log) error {
-			_, err1 := l.Release(t.Context(), w.ids[3])
-			_, err2 := l.Release(t.Context(), w.ids[7])
+			_, err1 := l.Release(t.Context(), w.ids[1])
+			_, err2 := l.Release(t.Context(), w.ids[3])
 			return errors.Join(err1, err2)
 		}},
-		{"blame of what never changed", 12, func(l *Log) error { _, _, err := l.Blame(t.Context(), "docs/**"); return err }},
+		{"blame of what never changed", 6, func(l *Log) error { _, _, err := l.Blame(t.Context(), "docs/**"); return err }},
 	} {
 		before := w.gets()
 		if err := tt.run(w.open()); err != nil {
@@ -316,10 +318,14 @@ func TestRequests(t *testing.T) {
 		}
 	}
 	before := w.gets()
-	if _, _, err := w.open().Blame(t.Context(), "index.html"); err != nil {
+	l, err := Open(t.Context(), Options{Site: w.site, State: w.store, Workers: 2})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if got := w.gets() - before; got > 2+DefaultWorkers {
+	if _, _, err := l.Blame(t.Context(), "index.html"); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.gets() - before; got > 5 { // the head, the live one, its parent, and those read ahead
 		t.Errorf("blame of what the live release changed: %d GETs", got)
 	}
 	for kind, n := range w.store.Usage().Requests {

@@ -55,8 +55,8 @@ func TestModel(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer os.RemoveAll(dir)
-		w := newWorld(t, dir, rapid.IntRange(0, 6).Draw(t, "keep"))
-		trees := rapid.SliceOfN(rapid.Custom(drawTree), 1, 7).Draw(t, "trees")
+		w := newWorld(t, dir, rapid.IntRange(0, 4).Draw(t, "keep"))
+		trees := rapid.SliceOfN(rapid.Custom(drawTree), 1, 5).Draw(t, "trees")
 		for _, files := range trees {
 			w.release(files)
 		}

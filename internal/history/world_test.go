@@ -91,7 +91,6 @@ func (w *world) release(files tree, more ...func(*state.Release)) string {
 	}
 	b, err := state.EncodeRelease(r)
 	w.put(state.ReleaseKey(r.ID), b, err)
-	w.head(state.Head{Live: r.ID})
 	if first > 0 {
 		w.lose(w.ids[first-1])
 	}
@@ -106,8 +105,12 @@ func (w *world) lose(id string) {
 	}
 }
 
+// open reads the history. The newest release is live.
 func (w *world) open() *Log {
 	w.t.Helper()
+	if n := len(w.ids); n > 0 {
+		w.head(state.Head{Live: w.ids[n-1]})
+	}
 	l, err := Open(context.Background(), Options{Site: w.site, State: w.store})
 	if err != nil {
 		w.t.Fatal(err)

@@ -68,7 +68,7 @@ func value(s string) string { return name(cmp.Or(s, "(none)")) }
 // It returns the first error of the writer.
 func WriteBlame(c Console, e event.Blamed, o Options) error {
 	w := &sticky{w: c.W}
-	t := &table{shrink: 0}
+	t := &table{shrink: 0, cut: fitLeft}
 	t.row(dimmed("PATH", "RELEASE", "AGE", "COMMIT", "BY", "CHANGE")...)
 	for _, p := range e.Paths {
 		r := p.Release

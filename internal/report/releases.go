@@ -34,7 +34,7 @@ func WriteReleases(c Console, e event.Releases, o Options) error {
 	if e.Deploying != nil {
 		fmt.Fprintln(w, c.paint(yellow, deploying(*e.Deploying)))
 	}
-	t := &table{shrink: 4}
+	t := &table{shrink: 4, cut: fit}
 	t.row(dimmed("", "RELEASE", "AGE", "COMMIT", "BY", "FILES", "SIZE", "CHANGES")...)
 	for _, r := range e.Releases {
 		t.row(releaseRow(r, o)...)
@@ -133,7 +133,7 @@ func WriteRelease(c Console, e event.Shown, o Options) error {
 	}
 	if len(e.Largest) > 0 {
 		fmt.Fprintf(w, "\n%s\n", c.paint(dim, "Largest files"))
-		t := &table{shrink: 1}
+		t := &table{shrink: 1, cut: fitLeft}
 		for _, f := range e.Largest {
 			t.row(cell{text: size(f.Size), right: true}, cell{text: name(f.Path)})
 		}

@@ -18,57 +18,80 @@ type cell struct {
 type table struct {
 	rows [][]cell
 	// shrink is the column that gives way where a row is wider than the
-	// terminal: it is cut at its start, as a path is.
+	// terminal, and cut shortens its text: fit or fitLeft.
 	shrink int
+	cut    func(text string, columns int) string
 }
 
 func (t *table) row(cells ...cell) { t.rows = append(t.rows, cells) }
 
-// narrowest is how far the column that gives way may be cut.
-const narrowest = 12
+const (
+	narrowest = 12 // how far the column that gives way is cut
+	lastWidth = 20 // what is left to the last column before another gives way
+)
 
 // write writes the table. Rows that are still too wide for a terminal are cut
 // at their end; elsewhere nothing is cut.
 func (t *table) write(w io.Writer, c Console) {
 	widths, limit := t.widths(), c.width()
-	if total := sum(widths) + 2*(len(widths)-1); limit > 0 && total > limit && t.shrink >= 0 {
-		widths[t.shrink] = min(widths[t.shrink], max(widths[t.shrink]-(total-limit), narrowest))
+	if over := needed(widths) - limit; limit > 0 && over > 0 {
+		s := t.shrink
+		widths[s] = min(widths[s], max(widths[s]-over, narrowest))
 	}
 	for _, row := range t.rows {
-		left := limit
-		var b strings.Builder
-		for i, x := range row {
-			text := pad(x, widths[i], limit > 0, i == len(row)-1)
-			if i > 0 {
-				text = "  " + text
-			}
-			if limit > 0 {
-				if left <= 0 {
-					break
-				}
-				text = fit(text, left)
-				left -= cells.StringWidth(text)
-			}
-			b.WriteString(c.paint(x.color, text))
-		}
-		fmt.Fprintln(w, strings.TrimRight(b.String(), " "))
+		fmt.Fprintln(w, strings.TrimRight(t.line(c, row, widths, limit), " "))
 	}
 }
 
-// pad brings a cell to the width of its column.
-func pad(x cell, width int, cut, last bool) string {
-	text := x.text
-	if cut && !last {
-		text = fitLeft(text, width)
+// needed returns the width of a row, or what it is with a last column that is
+// cut.
+func needed(widths []int) int {
+	last := len(widths) - 1
+	total := 2*last + min(widths[last], lastWidth)
+	for _, w := range widths[:last] {
+		total += w
+	}
+	return total
+}
+
+// line renders a row, of at most limit columns; 0 is no limit.
+func (t *table) line(c Console, row []cell, widths []int, limit int) string {
+	var b strings.Builder
+	left := limit
+	for i, x := range row {
+		text := t.pad(x, i, widths[i], limit > 0, i == len(row)-1)
+		if limit > 0 {
+			if left == 0 {
+				break
+			}
+			text = fit(text, left)
+			left -= cells.StringWidth(text)
+		}
+		if x.color != "" {
+			text = c.paint(x.color, text)
+		}
+		b.WriteString(text)
+	}
+	return b.String()
+}
+
+// pad brings a cell to the width of its column, with the gap before it. The
+// last of a row has no end to be aligned.
+func (t *table) pad(x cell, column, width int, limited, last bool) string {
+	text, gap := x.text, "  "
+	if column == 0 {
+		gap = ""
+	}
+	if limited && column == t.shrink && !last {
+		text = t.cut(text, width)
 	}
 	switch {
 	case x.right:
-		return cells.FillLeft(text, width)
-	case last:
-		return text
-	default:
-		return cells.FillRight(text, width)
+		text = cells.FillLeft(text, width)
+	case !last:
+		text = cells.FillRight(text, width)
 	}
+	return gap + text
 }
 
 // widths returns the width of each column of the first row, in terminal
@@ -83,12 +106,4 @@ func (t *table) widths() []int {
 		}
 	}
 	return widths
-}
-
-func sum(ns []int) int {
-	total := 0
-	for _, n := range ns {
-		total += n
-	}
-	return total
 }
