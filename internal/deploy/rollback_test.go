@@ -308,3 +308,43 @@ func TestStateRemembersOrder(t *testing.T) {
 	check(deploy("c6", Newer, false, v2))
 	w.check(v2)
 }
+
+// TestRollbackMeansWhatItMeant names a release by its place, while another
+// deploy ends in between: the release that had this place is meant, and no
+// other one is brought back where that is not kept any more.
+func TestRollbackMeansWhatItMeant(t *testing.T) {
+	for _, keep := range []int{1, 2} {
+		for _, name := range []string{"", "live~1"} {
+			w := newWorld(t).quiet()
+			options := w.options()
+			options.Keep = keep
+			deploy := func(files tree) (event.Finished, error) {
+				return Open(t.Context(), options).Deploy(t.Context(), w.desired(files))
+			}
+			var ids []string
+			var r *Run
+			for i := range 3 {
+				if i == 2 {
+					r = Open(t.Context(), options)
+					if err := r.Ready(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				fin, err := deploy(tree{"index.html": fmt.Sprint(i)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				ids = append(ids, fin.Release)
+			}
+			_, err := r.Rollback(t.Context(), name)
+			switch {
+			case keep == 2 && err == nil:
+				w.check(tree{"index.html": "0"})
+			case keep == 1 && errors.Is(err, state.ErrNoRelease) && strings.Contains(err.Error(), ids[0]):
+				w.check(tree{"index.html": "2"})
+			default:
+				t.Errorf("%q with %d kept: %v", name, keep, err)
+			}
+		}
+	}
+}

@@ -3,6 +3,7 @@ package history
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -43,13 +44,13 @@ func TestList(t *testing.T) {
 	if diff := cmp.Diff(want, list); diff != "" {
 		t.Error(diff)
 	}
-	for limit := range 4 {
+	for _, limit := range []int{0, 1, 2, 3, 4, math.MaxInt} {
 		some, err := w.open().List(t.Context(), limit)
 		if err != nil {
 			t.Fatal(err)
 		}
-		n := limit
-		if n == 0 {
+		n := min(limit, 3)
+		if limit == 0 {
 			n = 3
 		}
 		for i := range some {
@@ -299,6 +300,7 @@ func TestRequests(t *testing.T) {
 		run  func(l *Log) error
 	}{
 		{"releases", 6, func(l *Log) error { _, err := l.List(t.Context(), 0); return err }},
+		{"releases --limit 2", 4, func(l *Log) error { _, err := l.List(t.Context(), 2); return err }},
 		{"show", 3, func(l *Log) error { _, err := l.Show(t.Context(), w.ids[4]); return err }},
 		{"show ID", 4, func(l *Log) error { _, err := l.Show(t.Context(), w.ids[2]); return err }},
 		{"diff", 2, func(l *Log) error { _, err := l.Release(t.Context(), w.ids[4]); return err }},

@@ -26,7 +26,11 @@ func (l *Log) List(ctx context.Context, limit int) ([]Summary, error) {
 		out   []Summary
 		newer *state.Release
 	)
-	for e, err := range l.All(ctx) {
+	ids := l.ids
+	if limit > 0 && limit < len(ids) {
+		ids = ids[:limit+1]
+	}
+	for e, err := range l.walk(ctx, ids) {
 		if err != nil {
 			return nil, err
 		}

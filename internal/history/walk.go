@@ -10,28 +10,31 @@ import (
 // each when the next is asked for: so many releases of so many files fit no
 // memory. The error is that of a storage that does not answer, and the last
 // thing yielded.
-func (l *Log) All(ctx context.Context) iter.Seq2[Entry, error] {
+func (l *Log) All(ctx context.Context) iter.Seq2[Entry, error] { return l.walk(ctx, l.ids) }
+
+// walk reads the releases of the ids, in their order, as All does.
+func (l *Log) walk(ctx context.Context, ids []string) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		var running sync.WaitGroup
 		defer running.Wait()
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		reads := make([]chan read, len(l.ids))
+		reads := make([]chan read, len(ids))
 		start := func(i int) {
-			if i >= len(l.ids) {
+			if i >= len(ids) {
 				return
 			}
 			c := make(chan read, 1)
 			reads[i] = c
 			running.Go(func() {
-				e, err := l.get(ctx, l.ids[i])
+				e, err := l.get(ctx, ids[i])
 				c <- read{e, err}
 			})
 		}
 		for i := range l.options.Workers {
 			start(i)
 		}
-		for i := range l.ids {
+		for i := range ids {
 			r := <-reads[i]
 			reads[i] = nil
 			start(i + l.options.Workers)
