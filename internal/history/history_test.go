@@ -84,6 +84,29 @@ func TestNotKept(t *testing.T) {
 	}
 }
 
+// TestGap has a release that is not kept between two that are: nothing is
+// compared across it.
+func TestGap(t *testing.T) {
+	w := newWorld(t, t.TempDir(), 9)
+	w.release(tree{"a": "1", "b": "1"})
+	w.release(tree{"a": "1", "b": "2"}, func(r *state.Release) { r.Parent = "01gap" })
+	l := w.open()
+	list, err := l.List(t.Context(), 0)
+	if err != nil || len(list) != 2 || list[0].Changed != nil {
+		t.Errorf("%+v, %v", list, err)
+	}
+	found, lost, err := l.Blame(t.Context(), "a", "b")
+	if err != nil || len(found) != 2 || len(lost) != 0 {
+		t.Fatal(found, lost, err)
+	}
+	for _, b := range found {
+		var unkept *NotKeptError
+		if b.Change != nil || b.Release.ID != w.ids[1] || !errors.As(b.Unseen, &unkept) || unkept.ID != "01gap" {
+			t.Errorf("%+v", b)
+		}
+	}
+}
+
 func TestShow(t *testing.T) {
 	w := three(t)
 	l := w.open()
@@ -255,9 +278,9 @@ func TestShort(t *testing.T) {
 // TestBlame has a path of every kind, names with brackets among them.
 func TestBlame(t *testing.T) {
 	w := newWorld(t, t.TempDir(), 9)
-	w.release(tree{"old": "1", "docs/a": "1", "[slug].html": "1", "gone": "1", "s": "1"})
-	w.release(tree{"old": "1", "docs/a": "2", "[slug].html": "1", "s": "1", "docs/b": "1"})
-	w.release(tree{"old": "1|x", "docs/a": "2", "[slug].html": "2", "s": "1", "docs/b": "1"})
+	w.release(tree{"old": "1", "docs/a": "1", "[slug].html": "1", "gone": "1", "s.html": "1"})
+	w.release(tree{"old": "1", "docs/a": "2", "[slug].html": "1", "s.html": "1", "docs/b": "1"})
+	w.release(tree{"old": "1|x", "docs/a": "2", "[slug].html": "2", "s.html": "1", "docs/b": "1"})
 	found, lost, err := w.open().Blame(t.Context(), "old", "gone", "[slug].html", "docs/**", "docs/a", "never", "x/**", "{")
 	if err != nil {
 		t.Fatal(err)
