@@ -76,6 +76,7 @@ func exitCode(ctx context.Context, err error) int {
 		{is[*plan.CollisionError](err), exitGuard},
 		{is[*plan.GuardError](err), exitGuard},
 		{is[*deploy.ForeignError](err), exitGuard},
+		{is[*deploy.NestedError](err), exitGuard},
 		{is[*deploy.RefusedError](err), exitGuard},
 		{is[*state.ForeignError](err), exitGuard},
 		{is[*state.NewerError](err), exitGuard},
@@ -150,6 +151,12 @@ func interrupted(err error) event.Message {
 	return m
 }
 
+// adoptable reports whether a deploy with --adopt would go on.
+func adoptable(err error) bool {
+	var foreign *deploy.ForeignError
+	return errors.As(err, &foreign) && !foreign.Changed
+}
+
 // hint says what to do about an error. Some know it themselves.
 func hint(err error) string {
 	var hinted interface{ Hint() string }
@@ -170,6 +177,8 @@ func hint(err error) string {
 		{is[*history.PathError](err), "Write the path as it is in the output, for example docs/index.html."},
 		{is[*deploy.MissingError](err), "Deploy that version again: its commit is in the record of the release."},
 		{errors.Is(err, deploy.ErrLost), "Run pandastack again to publish this version."},
+		{adoptable(err), "Nothing that no release put there is overwritten: run once with --adopt to take over what lies at paths of the output, or remove it from the bucket, or set storage.prefix to a place that is this site's alone."},
+		{is[*deploy.NestedError](err), "A site inside another's prefix is that site's alone: leave these files out with \"ignore\", or give one of the two another storage.prefix."},
 		{is[*deploy.ForeignError](err), "Nothing that no release put there is overwritten: remove it from the bucket, or set storage.prefix to a place that is this site's alone."},
 		{is[*deploy.RefusedError](err), "Shorten or rename it, or leave it out with \"ignore\"; nothing was published."},
 		{errors.Is(err, storage.ErrInvalidKey), "Rename it, or leave it out with \"ignore\"; where the live release is in its way, deploy once without it."},

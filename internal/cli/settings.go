@@ -21,8 +21,8 @@ import (
 // Which settings that are not part of the file a command has flags for. Those
 // that are part of it are flags of all commands that read it.
 var (
-	deployFlags   = []string{"config", "environment", "install", "dry-run", "force", "lock-timeout", "json"}
-	planFlags     = []string{"config", "environment", "install", "json"}
+	deployFlags   = []string{"config", "environment", "install", "dry-run", "adopt", "force", "lock-timeout", "json"}
+	planFlags     = []string{"config", "environment", "install", "adopt", "json"}
 	buildFlags    = []string{"config", "environment", "install", "json"}
 	configFlags   = []string{"config", "environment", "json"}
 	rollbackFlags = []string{"config", "environment", "dry-run", "lock-timeout", "json"}

@@ -74,6 +74,7 @@ var settings = []Setting{
 	{Name: "state-prefix", Path: "storage.statePrefix", Variable: "PANDASTACK_STATE_PREFIX", Help: "where the deploy's own records lie"},
 	{Name: zoneSetting, Path: "cdn.zoneId", Variable: "PANDASTACK_ZONE_ID", Help: "the id of the Cloudflare zone in front of the site"},
 	{Name: "dry-run", Variable: "PANDASTACK_DRY_RUN", Switch: true, Default: "false", Help: "show what would be done and write nothing"},
+	{Name: "adopt", Variable: "PANDASTACK_ADOPT", Switch: true, Default: "false", Help: "take over what something else put into the bucket at paths of the output"},
 	{Name: "force", Variable: "PANDASTACK_FORCE", Switch: true, Default: "false", Help: "deploy although a newer commit or run was here, or a rollback took this one away"},
 	{Name: "lock-timeout", Variable: "PANDASTACK_LOCK_TIMEOUT", Duration: true, Default: "5m", Help: "how long to wait for another deploy of the site to finish"},
 	{Name: "json", Variable: "PANDASTACK_JSON", NoInput: true, Switch: true, Default: "false", Help: "print JSON lines for programs"},

@@ -67,9 +67,12 @@ func touches(v *view, p *plan.Plan) []state.Touch {
 	var out []state.Touch
 	for _, c := range p.Changes {
 		delete(doubted, c.Path())
-		if c.Op == plan.Delete {
+		switch {
+		case c.Op == plan.Delete:
 			out = append(out, state.Touch{Path: c.Path(), Delete: true, SHA256: &c.Old.SHA256})
-		} else {
+		case c.Adopted:
+			out = append(out, adopts(c))
+		default:
 			out = append(out, state.Touch{Path: c.Path(), SHA256: &c.New.SHA256})
 		}
 	}
@@ -177,7 +180,7 @@ func (r *Run) putState(ctx context.Context, key string, b []byte) error {
 // where nothing is, the same write gives the head back.
 func (r *Run) commit(t *tx, p *plan.Plan, a aim, touches []state.Touch) error {
 	own := state.Debt{Intent: t.id, Delete: hasDeletions(p)}
-	if r.BaseURL != nil && len(touches) > 0 {
+	if r.BaseURL != nil && len(purgeable(touches)) > 0 {
 		for _, c := range r.Purgers {
 			own.Purge = append(own.Purge, c.Name())
 		}
@@ -238,7 +241,7 @@ type upload struct {
 // stages writes stage by stage; the next begins when the one before is done.
 // Changes are in the order of their stages.
 func (u *upload) stages(ctx context.Context) error {
-	changes := slices.DeleteFunc(slices.Clone(u.plan.Changes), func(c plan.Change) bool { return c.Op == plan.Delete })
+	changes := slices.DeleteFunc(slices.Clone(u.plan.Changes), func(c plan.Change) bool { return c.Op == plan.Delete || c.Op == plan.Adopt })
 	u.total = len(changes)
 	for _, c := range changes {
 		u.nbytes += u.sent(u.aim, c)
@@ -259,7 +262,7 @@ func (u *upload) stages(ctx context.Context) error {
 // sent returns how many bytes a change uploads: a rollback finds them in the
 // bucket.
 func (r *Run) sent(a aim, c plan.Change) int64 {
-	if c.New == nil || a.of != nil || r.viaCopy(c) {
+	if c.New == nil || c.Op == plan.Adopt || a.of != nil || r.viaCopy(c) {
 		return 0
 	}
 	return c.New.Size

@@ -43,6 +43,9 @@ type Options struct {
 	Order func(context.Context, state.Mark) Order
 	// Force overrides the order.
 	Force bool
+	// Adopt takes over what somebody else put where the output has a file.
+	// Without it, that is a *ForeignError.
+	Adopt bool
 	// LockTimeout is how long a deploy waits for another one to finish.
 	LockTimeout time.Duration
 
@@ -140,6 +143,9 @@ func (r *Run) preview(ctx context.Context, v *view, a aim) (event.Planned, error
 	if err := r.resolve(ctx, v, a.desired); err != nil {
 		return event.Planned{}, err
 	}
+	if err := r.adopt(ctx, v, a); err != nil {
+		return event.Planned{}, err
+	}
 	p, err := r.diff(v, a.desired)
 	if err != nil {
 		return event.Planned{}, err
@@ -153,7 +159,7 @@ func (r *Run) guard(v *view, a aim, p *plan.Plan) error {
 	if a.of != nil || len(p.Changes) == 0 {
 		return nil
 	}
-	return plan.Check(p, v.objects, r.Guards)
+	return plan.Check(p, v.own(), r.Guards)
 }
 
 // reachable returns an error where the bytes of a rollback are gone.
@@ -174,7 +180,7 @@ func (r *Run) diff(v *view, desired []Desired) (*plan.Plan, error) {
 	for i := range desired {
 		objects[i] = desired[i].Object
 	}
-	p, err := plan.Diff(plan.Input{Desired: objects, Live: v.objects, MixedPaths: r.MixedPaths})
+	p, err := plan.Diff(plan.Input{Desired: objects, Live: v.objects, Foreign: v.adopted, MixedPaths: r.MixedPaths})
 	if err != nil {
 		return nil, err
 	}
@@ -210,8 +216,8 @@ const maxAttempts = 5
 // Deploy makes the live site equal to the desired objects. The receipt is
 // valid also with the error ErrOwed: the release is live, and the next run
 // does what is left. Other errors are *LockedError, *SupersededError,
-// *ForeignError, *PartialError, *plan.CollisionError, and what storage and
-// state return.
+// *ForeignError, *NestedError, *PartialError, *plan.CollisionError, and what
+// storage and state return.
 func (r *Run) Deploy(ctx context.Context, desired []Desired) (event.Finished, error) {
 	return r.do(ctx, func(context.Context, *view) (aim, error) { return aim{desired: desired}, nil })
 }
@@ -245,6 +251,9 @@ func (r *Run) try(ctx context.Context, v *view, aimAt func(context.Context, *vie
 		return event.Finished{}, err
 	}
 	if err := r.resolve(ctx, v, a.desired); err != nil {
+		return event.Finished{}, err
+	}
+	if err := r.adopt(ctx, v, a); err != nil {
 		return event.Finished{}, err
 	}
 	p, err := r.diff(v, a.desired)

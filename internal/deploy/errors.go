@@ -78,6 +78,18 @@ func (e *ForeignError) Error() string {
 	return fmt.Sprintf("%s %s", what, some(e.Paths))
 }
 
+// NestedError reports paths of the output that lie inside another site: one
+// below this site's prefix, with records of its own.
+type NestedError struct {
+	Site  string   // relative to this site's prefix, ends in a slash
+	Paths []string // sorted
+}
+
+// Error names the other site and the first few paths.
+func (e *NestedError) Error() string {
+	return fmt.Sprintf("the output has files inside another site of the bucket, %s: %s", e.Site, some(e.Paths))
+}
+
 // RefusedError reports objects that the storage would refuse.
 type RefusedError struct {
 	Errs []error // one *storage.Error for each, in the order of the plan

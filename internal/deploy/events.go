@@ -23,9 +23,10 @@ func (r *Run) planned(v *view, a aim, p *plan.Plan) event.Planned {
 	e := event.Planned{Target: r.Target, Live: v.head.Live, Changes: []event.Change{}, Owed: v.owed()}
 	counts := count(p)
 	e.Created, e.Updated, e.Headers, e.Deleted, e.Kept = counts[plan.Create], counts[plan.Update], counts[plan.Headers], counts[plan.Delete], counts[keep]
+	e.Adopted = counts[adopted]
 	paths := append(v.owedPaths(), v.doubted...)
 	for _, c := range p.Changes {
-		ec := event.Change{Op: string(c.Op), Path: c.Path(), Stage: c.Stage.String(), Reason: c.Reason}
+		ec := event.Change{Op: string(c.Op), Path: c.Path(), Stage: c.Stage.String(), Reason: c.Reason, Adopted: c.Adopted}
 		if c.Old != nil {
 			ec.Size, ec.OldSize = c.Old.Size, c.Old.Size
 		}
@@ -34,7 +35,9 @@ func (r *Run) planned(v *view, a aim, p *plan.Plan) event.Planned {
 		}
 		e.Changes = append(e.Changes, ec)
 		e.UploadBytes += r.sent(a, c)
-		paths = append(paths, c.Path())
+		if c.Op != plan.Adopt {
+			paths = append(paths, c.Path())
+		}
 	}
 	for i := range p.Objects {
 		e.TotalBytes += p.Objects[i].Size
@@ -45,15 +48,19 @@ func (r *Run) planned(v *view, a aim, p *plan.Plan) event.Planned {
 	return e
 }
 
-// keep counts the objects that stay as they are.
-const keep plan.Op = "keep"
+// keep counts the objects that stay as they are, and adopted those that are
+// taken over, whatever else is done to them.
+const keep, adopted plan.Op = "keep", "adopted"
 
 func count(p *plan.Plan) map[plan.Op]int {
 	n := map[plan.Op]int{keep: len(p.Objects)}
 	for _, c := range p.Changes {
 		n[c.Op]++
-		if c.New != nil {
+		if c.New != nil && c.Op != plan.Adopt {
 			n[keep]--
+		}
+		if c.Adopted {
+			n[adopted]++
 		}
 	}
 	return n
@@ -65,7 +72,7 @@ func (r *Run) finished(release, parent string, a aim, p *plan.Plan) event.Finish
 	e := event.Finished{
 		Release: release, Parent: parent, Target: r.Target, Elapsed: r.Now().Sub(r.start),
 		Created: counts[plan.Create], Updated: counts[plan.Update], Headers: counts[plan.Headers],
-		Deleted: counts[plan.Delete], Kept: counts[keep],
+		Deleted: counts[plan.Delete], Kept: counts[keep], Adopted: counts[adopted],
 	}
 	for _, c := range p.Changes {
 		e.BytesUploaded += r.sent(a, c)

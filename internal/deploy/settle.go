@@ -152,9 +152,7 @@ func (s *settlement) urls(name string) []string {
 	var paths []string
 	for _, d := range s.debts {
 		if slices.Contains(d.Purge, name) {
-			for _, t := range d.touches {
-				paths = append(paths, t.Path)
-			}
+			paths = append(paths, purgeable(d.touches)...)
 		}
 	}
 	return s.purgeURLs(paths)

@@ -28,6 +28,7 @@ type view struct {
 	objects []state.Object // as they are in the bucket, as far as it is known
 	doubted []string       // paths that unfinished deploys may have touched; sorted
 	debts   []debt
+	adopted map[string]bool // paths of objects that no release put there, and that this run takes over
 	// takeover: this run takes the place of the one that holds the head,
 	// though its lease has not run out.
 	takeover bool
@@ -56,7 +57,7 @@ func (v *view) owed() []string {
 			out = append(out, "delete "+english.Plural(n, "object", "")+" of release "+d.Intent)
 		}
 		for _, name := range d.Purge {
-			out = append(out, "purge "+english.Plural(len(d.touches), "path", "")+" of release "+d.Intent+" at "+name)
+			out = append(out, "purge "+english.Plural(len(purgeable(d.touches)), "path", "")+" of release "+d.Intent+" at "+name)
 		}
 	}
 	return out
@@ -67,9 +68,7 @@ func (v *view) owedPaths() []string {
 	var paths []string
 	for _, d := range v.debts {
 		if len(d.Purge) > 0 {
-			for _, t := range d.touches {
-				paths = append(paths, t.Path)
-			}
+			paths = append(paths, purgeable(d.touches)...)
 		}
 	}
 	return paths
@@ -191,6 +190,7 @@ func (r *Run) resolve(ctx context.Context, v *view, desired []Desired) error {
 	if len(looks) == 0 {
 		return nil
 	}
+	disown(looks, desired)
 	if doubts > 0 {
 		r.note("an earlier deploy did not finish: reading " + english.Plural(len(looks), "path", "") + " that it may have touched")
 	}
@@ -239,6 +239,9 @@ type claim struct {
 	// the server's clock: an older one with the same bytes is not its work.
 	// Zero: any.
 	since time.Time
+	// adopted: the object is somebody else's, and a deploy was about to take
+	// it over.
+	adopted bool
 }
 
 // clockSlack is how far the clocks of one provider's servers may be apart.
@@ -258,13 +261,17 @@ type intent struct {
 
 // claims returns what a touch says about whose the object is.
 func (in intent) claims(t state.Touch) []claim {
+	var out []claim
+	if t.Adopts != nil {
+		out = append(out, claim{digest: *t.Adopts, adopted: true})
+	}
 	switch {
 	case t.SHA256 == nil:
-		return nil
+		return out
 	case t.Delete: // it was in the release that the deploy started from
-		return []claim{{digest: *t.SHA256}}
+		return append(out, claim{digest: *t.SHA256})
 	default:
-		return []claim{{*t.SHA256, in.written}}
+		return append(out, claim{digest: *t.SHA256, since: in.written})
 	}
 }
 

@@ -39,6 +39,7 @@ type spy struct {
 	mu   sync.Mutex
 	log  []string
 	skew time.Duration                            // of the server's clock
+	aged []string                                 // ETags of objects that are an hour older than they are
 	hook func(op string, done func() error) error // nil: done()
 }
 
@@ -58,6 +59,9 @@ func (s *spy) Get(ctx context.Context, key string) (o *storage.Object, err error
 		o, err = s.Store.Get(ctx, key)
 		if err == nil {
 			o.Date = time.Now().Add(s.skew)
+			if slices.Contains(s.aged, o.ETag) {
+				o.Modified = o.Modified.Add(-time.Hour)
+			}
 		}
 		return err
 	})

@@ -34,6 +34,7 @@ const (
 	Build    Phase = "build"
 	Scan     Phase = "scan"
 	Plan     Phase = "plan"
+	Adopt    Phase = "adopt"    // compare the output with what somebody else put into the bucket
 	Displace Phase = "displace" // keep the bytes that the upload is about to drop
 	Upload   Phase = "upload"
 	Restore  Phase = "restore" // put the old bytes back after a failure
@@ -100,12 +101,14 @@ type Message struct {
 
 // Change is one difference between the live site and the desired one.
 type Change struct {
-	Op      string `json:"op"` // create, update, headers, delete
+	Op      string `json:"op"` // create, update, headers, adopt, delete
 	Path    string `json:"path"`
 	Size    int64  `json:"size"`               // bytes, as desired; of a deletion, as it was
 	OldSize int64  `json:"old_size,omitempty"` // bytes, as live, where it was live
 	Stage   string `json:"stage"`
 	Reason  string `json:"reason"`
+	// Adopted says that no deploy put there what is live at the path.
+	Adopted bool `json:"adopted,omitempty"`
 	// HeaderChanges are the headers that differ, by name. A plan has none: it
 	// names them in Reason.
 	HeaderChanges []HeaderChange `json:"header_changes,omitempty"`
@@ -128,6 +131,7 @@ type Planned struct {
 	Headers     int      `json:"headers"` // same bytes, other headers
 	Deleted     int      `json:"deleted"`
 	Kept        int      `json:"kept"`
+	Adopted     int      `json:"adopted,omitempty"` // of all these, taken over from somebody else
 	UploadBytes int64    `json:"upload_bytes"`
 	TotalBytes  int64    `json:"total_bytes"` // of the whole desired site
 	PurgeURLs   int      `json:"purge_urls"`
@@ -148,6 +152,7 @@ type Finished struct {
 	Headers int    `json:"headers"`
 	Deleted int    `json:"deleted"`
 	Kept    int    `json:"kept"`
+	Adopted int    `json:"adopted,omitempty"` // of all these, taken over from somebody else
 	// Requests counts storage requests by kind.
 	Requests      map[string]int64 `json:"requests"`
 	BytesUploaded int64            `json:"bytes_uploaded"`

@@ -22,6 +22,7 @@ const (
 	Update  Op = "update"  // other bytes, and perhaps other headers
 	Headers Op = "headers" // the same bytes with other headers
 	Delete  Op = "delete"  // the path is gone
+	Adopt   Op = "adopt"   // a foreign object is as desired: nothing is written
 )
 
 // Stage is a step of a deploy. A stage begins when the one before it is done,
@@ -51,6 +52,8 @@ type Change struct {
 	Reason string        // in words, for people
 	New    *state.Object // into Plan.Objects; nil for a deletion
 	Old    *state.Object // as it is live; nil for a creation
+	// Adopted says that Old is foreign so far: no release put it there.
+	Adopted bool
 }
 
 // Path returns the path that changes.
@@ -93,6 +96,9 @@ func (p *Plan) Has(path string) bool {
 type Input struct {
 	Desired []state.Object // sorted by path; ETags are ignored
 	Live    []state.Object // sorted by path
+	// Foreign names paths of Live whose objects no release put there, and
+	// which are taken over.
+	Foreign map[string]bool
 	// MixedPaths says that the provider holds an object `a` beside `a/b`.
 	MixedPaths bool
 }
@@ -112,7 +118,11 @@ func Diff(in Input) (*Plan, error) {
 	}
 	p := &Plan{Objects: slices.Clone(in.Desired)}
 	merge(p.Objects, in.Live, func(desired, live *state.Object) {
-		if c, ok := compare(desired, live); ok {
+		c, ok := compare(desired, live)
+		if live != nil && desired != nil && in.Foreign[live.Path] {
+			c, ok = adopt(c, desired, live), true
+		}
+		if ok {
 			p.Changes = append(p.Changes, c)
 		}
 	})
@@ -166,6 +176,25 @@ func compare(desired, live *state.Object) (Change, bool) {
 	}
 	desired.ETag = ""
 	return c, true
+}
+
+// adopt returns the change, if any, that a path needs as one that takes a
+// foreign object over.
+func adopt(c Change, desired, live *state.Object) Change {
+	c.Adopted = true
+	headers := headerReason(live.Headers, desired.Headers)
+	switch {
+	case c.Op == Update:
+		c.Reason = "adopted: other bytes"
+	case headers != "":
+		c.Reason = "adopted: same bytes"
+	default:
+		return Change{Op: Adopt, Stage: stageOf(desired, false), Reason: "adopted: same bytes, same headers", New: desired, Old: live, Adopted: true}
+	}
+	if headers != "" {
+		c.Reason += ", " + headers
+	}
+	return c
 }
 
 // stageOf returns the stage in which an object is written.

@@ -22,8 +22,8 @@ const (
 
 // WritePlan writes a plan as text: where to, how much of what, and the changes
 // that a person wants to see: pages, the largest uploads, deletions. The marks
-// are + new, ~ other bytes, h the same bytes with other headers, - gone. It
-// returns the first error of the writer.
+// are + new, ~ other bytes, h the same bytes with other headers, = adopted as
+// it is, - gone. It returns the first error of the writer.
 func WritePlan(c Console, p event.Planned, o Options) error {
 	w := &sticky{w: c.W}
 	if len(p.Changes) == 0 {
@@ -40,7 +40,7 @@ func WritePlan(c Console, p event.Planned, o Options) error {
 		live = "live: " + name(p.Live)
 	}
 	fmt.Fprintf(w, "%s %s (%s)\n", c.paint(bold, "Plan for"), name(p.Target), live)
-	summary := fmt.Sprintf("%s; upload %s of %s", c.summary(p.Created, p.Updated, p.Headers, p.Deleted, p.Kept), size(p.UploadBytes), size(p.TotalBytes))
+	summary := fmt.Sprintf("%s%s; upload %s of %s", c.summary(p.Created, p.Updated, p.Headers, p.Deleted, p.Kept), takenOver(p.Adopted), size(p.UploadBytes), size(p.TotalBytes))
 	if p.PurgeURLs > 0 {
 		summary += "; purge " + count(p.PurgeURLs, "URL")
 	}
@@ -76,6 +76,14 @@ func (c Console) summary(created, updated, headers, deleted, kept int) string {
 	return fmt.Sprintf("%s, %d kept", strings.Join(parts, " "), kept)
 }
 
+// takenOver says how many of the files of a summary are adopted, or "".
+func takenOver(adopted int) string {
+	if adopted == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d adopted)", adopted)
+}
+
 // mark returns the symbol and the colour of a kind of change.
 func mark(op string) (symbol, color string) {
 	switch op {
@@ -85,6 +93,8 @@ func mark(op string) (symbol, color string) {
 		return "~", yellow
 	case "headers":
 		return "h", cyan
+	case "adopt":
+		return "=", dim
 	case "delete":
 		return "-", red
 	}
@@ -121,7 +131,7 @@ func group(ch event.Change) int {
 	switch {
 	case ch.Op == "delete":
 		return 3
-	case ch.Op == "headers":
+	case ch.Op == "headers", ch.Op == "adopt":
 		return 2
 	case strings.HasSuffix(ch.Stage, "pages"):
 		return 0
@@ -169,10 +179,10 @@ func writeChanges(w io.Writer, c Console, changes []event.Change) {
 }
 
 // weights returns the size of a change and its difference to what is live.
-// Changed headers upload nothing.
+// Changed headers and what is adopted as it is upload nothing.
 func weights(ch event.Change) (bytes, diff string) {
 	switch ch.Op {
-	case "headers":
+	case "headers", "adopt":
 		return "", ""
 	case "update":
 		return size(ch.Size), delta(ch.Size - ch.OldSize)

@@ -194,14 +194,18 @@ type Intent struct {
 	Touches []Touch `json:"-"` // sorted by Path
 }
 
-// Touch is one key of an intent. An object that has neither this digest nor
-// the one that the base release records is not ours.
+// Touch is one key of an intent. An object that has neither one of these
+// digests nor the one that the base release records is not ours.
 type Touch struct {
 	Path   string `json:"path"`
 	Delete bool   `json:"delete,omitempty"`
 	// SHA256 is the digest of what is written, or of what is deleted. Nil:
 	// the key is left as it is and only purged.
 	SHA256 *storage.Digest `json:"sha256,omitempty"`
+	// Adopts is the digest of the foreign object at the key that the deploy
+	// takes over. Where SHA256 is nil, that is recorded as it is, and neither
+	// written nor purged.
+	Adopts *storage.Digest `json:"adopts,omitempty"`
 }
 
 // checkSite returns an error where a record belongs to another site.

@@ -11,7 +11,7 @@ import (
 // Prefixed returns the part of s below prefix, which is made to end in a slash
 // first (see CleanPrefix); an empty one returns s itself. Keys, also those in
 // errors, are what callers gave, without the prefix. The result is a Copier or
-// a Meter exactly where s is, and always a Checker.
+// a Meter exactly where s is, and always a Checker and a Stater.
 func Prefixed(s Store, prefix string) Store {
 	prefix = CleanPrefix(prefix)
 	if prefix == "" {
@@ -87,6 +87,19 @@ func (p *prefixed) Get(ctx context.Context, key string) (*Object, error) {
 	}
 	o.Key = key
 	return o, nil
+}
+
+// Stat asks the store below as Stat, the function, does.
+func (p *prefixed) Stat(ctx context.Context, key string) (Info, error) {
+	if err := CheckKey(key); err != nil {
+		return Info{}, &Error{Op: "stat", Key: key, Err: err}
+	}
+	info, err := Stat(ctx, p.inner, p.prefix+key)
+	if err != nil {
+		return Info{}, p.strip(err)
+	}
+	info.Key = key
+	return info, nil
 }
 
 func (p *prefixed) Put(ctx context.Context, key string, src Source, headers Headers, cond Condition) (Info, error) {

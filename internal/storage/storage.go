@@ -54,6 +54,27 @@ type Copier interface {
 	Copy(ctx context.Context, from CopySource, key string, headers Headers) (Info, error)
 }
 
+// Stater is implemented by stores that can describe an object without sending
+// its bytes. Use Stat, which does without where a store is none.
+type Stater interface {
+	// Stat returns what Get returns of the object at key, but for Body. A
+	// missing object is ErrNotExist; so may be a missing bucket.
+	Stat(ctx context.Context, key string) (Info, error)
+}
+
+// Stat describes the object at key, as Stater does. Of a store that is none,
+// it opens the object and leaves its bytes unread.
+func Stat(ctx context.Context, s Store, key string) (Info, error) {
+	if st, ok := s.(Stater); ok {
+		return st.Stat(ctx, key)
+	}
+	o, err := s.Get(ctx, key)
+	if err != nil {
+		return Info{}, err
+	}
+	return o.Info, o.Body.Close()
+}
+
 // Checker is implemented by stores that know what they would refuse.
 type Checker interface {
 	// Check returns why a Put of such an object would be refused whatever the
@@ -91,7 +112,7 @@ type Info struct {
 	ETag     string    // opaque, without the quotes; never an identity of content
 	Modified time.Time // last change, by the server's clock
 	Date     time.Time // the server's clock when it answered; zero where it does not tell
-	Headers  Headers   // set by Get only
+	Headers  Headers   // set by Get and Stat only
 }
 
 // Object is an object opened for reading.

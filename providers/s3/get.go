@@ -42,6 +42,30 @@ func (s *Store) Get(ctx context.Context, key string) (*storage.Object, error) {
 	return &storage.Object{Info: info, Body: &download{s: s, ctx: ctx, info: info, ReadCloser: out.Body}}, nil
 }
 
+// Stat asks for the headers of the object at key. An answer to HEAD has no body
+// that could tell a missing bucket from a missing object.
+func (s *Store) Stat(ctx context.Context, key string) (storage.Info, error) {
+	if err := s.checkKey(key); err != nil {
+		return storage.Info{}, &storage.Error{Op: "stat", Key: key, Err: err}
+	}
+	out, err := s.client.HeadObject(ctx, &awss3.HeadObjectInput{Bucket: &s.bucket, Key: &key})
+	if err != nil {
+		return storage.Info{}, s.fail("stat", key, err)
+	}
+	return storage.Info{
+		Key:      key,
+		Size:     aws.ToInt64(out.ContentLength),
+		ETag:     bareETag(out.ETag),
+		Modified: aws.ToTime(out.LastModified),
+		Date:     date(out.ResultMetadata),
+		Headers: storedHeaders(&awss3.GetObjectOutput{
+			ContentType: out.ContentType, CacheControl: out.CacheControl, ContentEncoding: out.ContentEncoding,
+			ContentDisposition: out.ContentDisposition, ContentLanguage: out.ContentLanguage, ExpiresString: out.ExpiresString,
+			WebsiteRedirectLocation: out.WebsiteRedirectLocation, Metadata: out.Metadata,
+		}),
+	}, nil
+}
+
 func (s *Store) checkKey(key string) error {
 	if err := storage.CheckKey(key); err != nil {
 		return err

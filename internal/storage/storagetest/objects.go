@@ -121,6 +121,27 @@ func getMissing(t *testing.T, f *fixture) {
 	}
 }
 
+// stat holds Stat to what Get says.
+func stat(t *testing.T, f *fixture) {
+	for key, h := range map[string]storage.Headers{"all.css": every, "docs/page.html": page} {
+		put(t, f.store, key, "hello", h)
+		want := get(t, f.store, key).Info
+		got, err := storage.Stat(t.Context(), f.store, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Key != key || got.Size != want.Size || got.ETag != want.ETag || got.ETag == "" || !got.Modified.Equal(want.Modified) || !got.Headers.Equal(want.Headers) {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+	if _, err := storage.Stat(t.Context(), f.store, "docs/page.htmlx"); !errors.Is(err, storage.ErrNotExist) {
+		t.Errorf("a missing object: %v", err)
+	}
+	if _, err := storage.Stat(t.Context(), f.store, "/x"); !errors.Is(err, storage.ErrInvalidKey) {
+		t.Errorf("a key that cannot be: %v", err)
+	}
+}
+
 func closeEarly(t *testing.T, f *fixture) {
 	body := content(large, 2)
 	put(t, f.store, "large.bin", string(body), page)

@@ -62,6 +62,7 @@ var specification = []struct {
 	{"overwrite", overwrite},
 	{"overwrite is atomic for readers", overwriteAtomic},
 	{"get missing", getMissing},
+	{"stat", stat},
 	{"close early", closeEarly},
 	{"times", times},
 	{"delete", deletes},

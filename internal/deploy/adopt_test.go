@@ -1,0 +1,447 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pandastack-io/pandastack/internal/event"
+	"github.com/pandastack-io/pandastack/internal/plan"
+	"github.com/pandastack-io/pandastack/internal/storage"
+)
+
+// notes keeps what a run says.
+type notes struct{ texts []string }
+
+func (n *notes) Emit(e event.Event) {
+	if m, ok := e.(event.Message); ok {
+		n.texts = append(n.texts, m.Text)
+	}
+}
+
+// List notes the listing.
+func (s *spy) List(ctx context.Context, prefix string) iter.Seq2[storage.Info, error] {
+	_ = s.do("LIST "+prefix, func() error { return nil })
+	return s.Store.List(ctx, prefix)
+}
+
+// adopting deploys with Options.Adopt.
+func (w *world) adopting(files tree) (event.Finished, error) {
+	w.t.Helper()
+	o := w.options()
+	o.Adopt = true
+	return Open(w.t.Context(), o).Deploy(w.t.Context(), w.desired(files))
+}
+
+// inherit puts files where an earlier tool has put them an hour ago: like for
+// like, with other headers, with other bytes, and some that the output does not
+// have.
+func (w *world) inherit() {
+	w.t.Helper()
+	d := w.desired(v1)
+	for _, i := range []int{0, 2, 3} { // a.css, docs/index.html, index.html
+		h, content := d[i].Headers.Clone(), v1[d[i].Path]
+		switch d[i].Path {
+		case "docs/index.html":
+			h = storage.Headers{storage.ContentType: "text/html"}
+		case "index.html":
+			h = storage.Headers{storage.ContentType: "text/html", storage.ContentLanguage: "de"}
+			content = "theirs"
+		}
+		info, err := w.bucket.Put(w.t.Context(), "blog/"+d[i].Path, storage.Bytes([]byte(content)), h, storage.Condition{})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.spy.aged = append(w.spy.aged, info.ETag)
+	}
+	w.put("blog/old/page.html", "nobody's")
+	w.put("blog/robots.txt", "nobody's")
+}
+
+// others are the objects of inherit that no deploy takes over.
+var others = []string{"blog/old/page.html", "blog/robots.txt"}
+
+func TestAdopt(t *testing.T) {
+	w := newWorld(t)
+	w.inherit()
+	o := w.options()
+	said := &notes{}
+	o.Adopt, o.Sink = true, said
+	p, err := Open(t.Context(), o).Preview(t.Context(), w.desired(v1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, c := range p.Changes {
+		got = append(got, fmt.Sprintf("%s %s: %s %v", c.Op, c.Path, c.Reason, c.Adopted))
+	}
+	want := []string{
+		"create b.css: new false", "adopt a.css: adopted: same bytes, same headers true",
+		"headers docs/index.html: adopted: same bytes, Cache-Control, Content-Type changed true",
+		"update index.html: adopted: other bytes, Cache-Control, Content-Language, Content-Type changed true", "create sitemap.xml: new false",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the plan (-want +got):\n%s", diff)
+	}
+	const note = "the site's prefix also holds 2 objects that no deploy of it takes care of; nothing is done to them: old/page.html, robots.txt"
+	if !slices.Equal(said.texts, []string{note}) {
+		t.Errorf("it says %q", said.texts)
+	}
+
+	fin, err := w.adopting(v1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.check(v1, others...)
+	if fin.Adopted != 3 || fin.Created != 2 || fin.Updated != 1 || fin.Headers != 1 || fin.Kept != 1 || fin.BytesUploaded != 8 {
+		t.Errorf("%+v", fin)
+	}
+	if p.Adopted != fin.Adopted || p.Kept != fin.Kept || p.UploadBytes != fin.BytesUploaded || p.PurgeURLs != fin.PurgedURLs {
+		t.Errorf("planned %+v, done %+v", p, fin)
+	}
+	if slices.Contains(w.edge.purged(), "https://example.com/a.css") {
+		t.Error("what did not change is purged")
+	}
+	w.spy.requests()
+	if _, err := w.adopting(v1); err != nil { // nothing is left to adopt
+		t.Fatal(err)
+	}
+	w.wantRequests("GET blog/.pandastack/head", "GET blog/.pandastack/releases/ID")
+	less := v1.without("a.css") // it is the site's now
+	w.must(less)
+	w.check(less, others...)
+}
+
+// without returns a tree less one path.
+func (t tree) without(path string) tree {
+	t = maps.Clone(t)
+	delete(t, path)
+	return t
+}
+
+// TestAdoptAsIs: a deploy that only writes down what it found is a release, and
+// purges nothing, and owes no purge.
+func TestAdoptAsIs(t *testing.T) {
+	w := newWorld(t)
+	w.must(v1)
+	for key := range w.all() {
+		if strings.HasPrefix(key, "blog/.pandastack/") { // the records are lost
+			if err := w.bucket.Delete(t.Context(), key); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	w.edge.purged()
+	fin, err := w.adopting(v1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !fin.Changed || fin.Adopted != 5 || fin.Kept != 5 || fin.BytesUploaded != 0 {
+		t.Errorf("%+v", fin)
+	}
+	if urls := w.edge.purged(); len(urls) > 0 {
+		t.Errorf("purged %q", urls)
+	}
+	w.check(v1)
+}
+
+// TestAdoptBeside takes over what stands in the way of new paths of a live
+// site. Displaced bytes are kept, guards are measured by what was the site's.
+func TestAdoptBeside(t *testing.T) {
+	w := newWorld(t)
+	w.must(tree{"b.css": "b"})
+	w.inherit()
+	fin, err := w.adopting(v1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fin.Adopted != 3 || fin.Created != 1 || fin.Kept != 2 {
+		t.Errorf("%+v", fin)
+	}
+	w.check(v1, others...)
+	if _, err := Open(t.Context(), w.options()).Rollback(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	w.check(tree{"b.css": "b"}, others...)
+}
+
+// TestAdoptGuards: foreign objects do not make more deletions bearable.
+func TestAdoptGuards(t *testing.T) {
+	w := newWorld(t)
+	old, next := tree{}, tree{}
+	for i := range 40 {
+		old[fmt.Sprintf("old%02d.css", i)] = "old"
+		name := fmt.Sprintf("new%02d.css", i)
+		next[name] = "new"
+	}
+	w.must(old)
+	for name := range next {
+		w.put("blog/"+name, "theirs")
+	}
+	o := w.options()
+	o.Adopt, o.Guards = true, plan.Guards{MaxDelete: &plan.Amount{N: 60, Percent: true}}
+	var broken plan.GuardErrors
+	if _, err := Open(t.Context(), o).Deploy(t.Context(), w.desired(next)); !errors.As(err, &broken) || broken[0].Got != "40 of 40 files" {
+		t.Errorf("got %v", err)
+	}
+	if w.files()["new00.css"] != "theirs" {
+		t.Error("it has written all the same")
+	}
+}
+
+// TestAdoptNested leaves sites alone that lie below the site's prefix.
+func TestAdoptNested(t *testing.T) {
+	w := newWorld(t)
+	inner := *w
+	inner.site.Prefix = "blog/docs/"
+	o := inner.options()
+	if _, err := Open(t.Context(), o).Deploy(t.Context(), inner.desired(tree{"!first.html": "inner", "index.html": "inner", "sub/x.html": "inner"})); err != nil {
+		t.Fatal(err)
+	}
+	before := w.all()
+	w.put("blog/docs-old/index.html", "nobody's")
+	w.spy.requests()
+	var nested *NestedError
+	if _, err := w.adopting(v1); !errors.As(err, &nested) || nested.Site != "docs/" || !slices.Equal(nested.Paths, []string{"docs/index.html"}) {
+		t.Errorf("got %v", err)
+	}
+	w.wantRequests("GET blog/.pandastack/head", "LIST blog/")
+
+	own := w.options()
+	said := &notes{}
+	own.Adopt, own.Sink = true, said
+	if _, err := Open(t.Context(), own).Deploy(t.Context(), w.desired(v1.without("docs/index.html"))); err != nil {
+		t.Fatal(err)
+	}
+	if len(said.texts) != 1 || !strings.HasSuffix(said.texts[0], " holds 1 object that no deploy of it takes care of; nothing is done to them: docs-old/index.html") {
+		t.Errorf("it says %q", said.texts)
+	}
+	after := w.all()
+	for key, b := range before {
+		if string(after[key]) != string(b) {
+			t.Errorf("%s has changed", key)
+		}
+	}
+}
+
+// TestAdoptRaces: what changes after it was looked at is refused, and the site
+// is as it was.
+func TestAdoptRaces(t *testing.T) {
+	for op, path := range map[string]string{
+		"PUT blog/index.html":       "index.html",      // an update
+		"COPY blog/docs/index.html": "docs/index.html", // headers
+		"PUT blog/b.css":            "b.css",           // a creation
+	} {
+		t.Run(op, func(t *testing.T) {
+			w := newWorld(t)
+			w.inherit()
+			before := w.files()
+			w.spy.hook = func(asked string, done func() error) error {
+				if asked == op {
+					w.spy.hook = nil
+					w.put("blog/"+path, "late")
+				}
+				return done()
+			}
+			_, err := w.adopting(v1)
+			var foreign *ForeignError
+			if !errors.As(err, &foreign) || !slices.Equal(foreign.Paths, []string{path}) {
+				t.Fatalf("got %v", err)
+			}
+			got := w.files()
+			if got[path] != "late" {
+				t.Errorf("%s is %q", path, got[path])
+			}
+			for p, content := range before {
+				if p != path && got[p] != content {
+					t.Errorf("%s is %q, not %q", p, got[p], content)
+				}
+			}
+		})
+	}
+}
+
+// TestAdoptGone: what has gone between the listing and the look is created.
+func TestAdoptGone(t *testing.T) {
+	w := newWorld(t)
+	w.inherit()
+	w.spy.hook = func(op string, done func() error) error {
+		if op == "GET blog/index.html" {
+			w.spy.hook = nil
+			if err := w.bucket.Delete(context.Background(), "blog/index.html"); err != nil {
+				return err
+			}
+		}
+		return done()
+	}
+	fin, err := w.adopting(v1)
+	if err != nil || fin.Adopted != 2 || fin.Created != 3 {
+		t.Fatalf("%+v, %v", fin, err)
+	}
+	w.check(v1, others...)
+}
+
+// TestAdoptFails puts the old bytes back with their old headers.
+func TestAdoptFails(t *testing.T) {
+	w := newWorld(t)
+	w.inherit()
+	before := w.snapshot()
+	w.fail("PUT blog/sitemap.xml") // the last stage
+	if _, err := w.adopting(v1); !errors.Is(err, errBroken) {
+		t.Fatalf("got %v", err)
+	}
+	w.spy.hook = nil
+	after := w.snapshot()
+	delete(after, "blog/b.css") // new, and nothing refers to it
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("the site is not as it was (-want +got):\n%s", diff)
+	}
+	w.must(v1) // finishes what the other one announced
+	w.check(v1, others...)
+}
+
+// snapshot returns bytes and headers of all objects but the state.
+func (w *world) snapshot() map[string]string {
+	w.t.Helper()
+	out := map[string]string{}
+	for key, b := range w.all() {
+		if strings.Contains(key, "/.pandastack/") {
+			continue
+		}
+		info, err := storage.Stat(context.Background(), w.bucket, key)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		out[key] = fmt.Sprint(string(b), info.Headers)
+	}
+	return out
+}
+
+// TestAdoptCrash kills an adopting deploy at each of its requests, before and
+// after it is done. A plain deploy of the same output then finishes it, where
+// the intent was written; else it is refused as if nothing had been. One whose
+// output lacks the paths leaves alone what was not yet overwritten.
+func TestAdoptCrash(t *testing.T) {
+	crash := func(t *testing.T, at int, after bool) (w *world, reached bool) {
+		w = newWorld(t)
+		w.inherit()
+		var n atomic.Int64
+		w.spy.hook = func(_ string, done func() error) error {
+			i := int(n.Add(1)) - 1
+			switch {
+			case i > at, i == at && !after:
+				return errBroken
+			case i == at:
+				_ = done()
+				return errBroken
+			}
+			return done()
+		}
+		_, _ = w.adopting(v1)
+		w.spy.hook = nil
+		w.spy.skew += lease + time.Minute
+		w.strays = 10
+		return w, int(n.Load()) > at
+	}
+	untouched := newWorld(t)
+	untouched.inherit()
+	first := untouched.snapshot()
+	recovered, refused := 0, 0
+	for at := 0; ; at++ {
+		w, reached := crash(t, at, at%2 == 0)
+		if !reached {
+			break
+		}
+		_, err := w.deploy(v1)
+		var foreign *ForeignError
+		switch {
+		case err == nil:
+			recovered++
+			w.check(v1, others...)
+		case errors.As(err, &foreign) && !foreign.Changed:
+			refused++
+			if got := w.files(); got["index.html"] != "theirs" {
+				t.Errorf("request %d: refused, and index.html is %q", at, got["index.html"])
+			}
+		default:
+			t.Errorf("request %d: %v", at, err)
+		}
+
+		w, _ = crash(t, at, at%2 == 0)
+		left, committed := w.snapshot(), w.committed()
+		w.must(tree{"b.css": "b"})
+		now := w.snapshot()
+		for key, was := range first {
+			if left[key] == was && now[key] != was && !committed {
+				t.Errorf("request %d: the foreign object %s was %s and is %q", at, key, was, now[key])
+			}
+		}
+	}
+	if recovered < 8 || refused < 3 {
+		t.Errorf("recovered %d, refused %d", recovered, refused)
+	}
+}
+
+// committed reports whether the site has a live release.
+func (w *world) committed() bool {
+	w.t.Helper()
+	_, err := storage.Stat(context.Background(), w.bucket, "blog/.pandastack/head")
+	return err == nil && w.head().Live != ""
+}
+
+// TestAdoptCrashThenOther: a foreign object that was changed after the crash is
+// nobody's but the one's who changed it.
+func TestAdoptCrashThenOther(t *testing.T) {
+	w := newWorld(t)
+	w.inherit()
+	w.spy.hook = func(op string, done func() error) error {
+		if op == "PUT blog/b.css" || op == "PUT blog/.pandastack/head" && len(w.all()) > 7 {
+			return errBroken
+		}
+		return done()
+	}
+	if _, err := w.adopting(v1); err == nil {
+		t.Fatal("no error")
+	}
+	w.spy.hook = nil
+	w.spy.skew += lease + time.Minute
+	w.put("blog/index.html", "theirs again")
+	var foreign *ForeignError
+	if _, err := w.deploy(v1); !errors.As(err, &foreign) || !slices.Equal(foreign.Paths, []string{"index.html"}) {
+		t.Errorf("got %v", err)
+	}
+	if got := w.files()["index.html"]; got != "theirs again" {
+		t.Errorf("index.html is %q", got)
+	}
+}
+
+// TestAdoptChangedOutput: a file that changed after it was scanned is not taken
+// for what is in the bucket.
+func TestAdoptChangedOutput(t *testing.T) {
+	w := newWorld(t)
+	d := w.desired(tree{"a.css": "a"})[0]
+	info := storage.Info{Size: 1, ETag: "0CC175b9c0f1b6a831c399e269772661"} // RFC 1321, appendix A.5: MD5 of "a"
+	if same, err := hasMD5(d, info); !same || err != nil {
+		t.Errorf("the MD5 of %q: %v, %v", "a", same, err)
+	}
+	for _, other := range []storage.Info{
+		{Size: 2, ETag: info.ETag}, {Size: 1, ETag: "92eb5ffee6ae2fec3ad71c777531578f"}, {Size: 1, ETag: info.ETag + "-1"}, {Size: 1},
+	} {
+		if same, err := hasMD5(d, other); same || err != nil {
+			t.Errorf("%+v: %v, %v", other, same, err)
+		}
+	}
+	d.SHA256[0]++
+	if _, err := hasMD5(d, info); !errors.Is(err, storage.ErrModified) {
+		t.Errorf("a file that is no longer what was scanned: %v", err)
+	}
+}
