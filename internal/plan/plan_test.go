@@ -71,6 +71,43 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+// TestDiffAdopts takes foreign objects over: what is desired and as it shall be
+// is a change, too, with the ETag that was seen.
+func TestDiffAdopts(t *testing.T) {
+	live := []state.Object{
+		object("bytes.css", 1, css, "e1"), object("headers.css", 1, html, "e2"),
+		object("ours.css", 1, css, "e3"), object("same.css", 1, css, "e4"), object("typed.css", 1, html, "e5"),
+	}
+	desired := []state.Object{
+		object("bytes.css", 2, css, ""), object("headers.css", 2, css, ""),
+		object("ours.css", 1, css, ""), object("same.css", 1, css, ""), object("typed.css", 1, css, ""),
+	}
+	foreign := map[string]bool{"bytes.css": true, "headers.css": true, "same.css": true, "typed.css": true}
+	p, err := Diff(Input{Desired: desired, Live: live, Foreign: foreign})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, c := range p.Changes {
+		if !c.Adopted || c.Old == nil {
+			t.Errorf("%+v", c)
+		}
+		got = append(got, strings.Join([]string{c.Stage.String(), string(c.Op), c.Path(), c.Reason}, " | "))
+	}
+	want := []string{
+		"changed assets | update | bytes.css | adopted: other bytes",
+		"changed assets | update | headers.css | adopted: other bytes, Cache-Control, Content-Type changed",
+		"changed assets | adopt | same.css | adopted: same bytes, same headers",
+		"changed assets | headers | typed.css | adopted: same bytes, Cache-Control, Content-Type changed",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if p.Objects[3].ETag != "e4" || p.Objects[4].ETag != "" || p.Displaced() != 2 {
+		t.Errorf("%+v", p.Objects)
+	}
+}
+
 func TestDiffRefusesUnsorted(t *testing.T) {
 	unsorted := []state.Object{object("b", 1, css, ""), object("a", 1, css, "")}
 	if _, err := Diff(Input{Desired: unsorted}); err == nil {

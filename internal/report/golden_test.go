@@ -55,6 +55,19 @@ func small() event.Planned {
 	}
 }
 
+// adopting is a plan that takes objects over.
+func adopting() event.Planned {
+	return event.Planned{
+		Target: "s3://www/", Created: 1, Updated: 1, Headers: 1, Kept: 1, Adopted: 3, UploadBytes: 300, TotalBytes: 1000,
+		Changes: []event.Change{
+			{Op: "create", Path: "new.css", Size: 100, Stage: "new assets", Reason: "new"},
+			{Op: "adopt", Path: "logo.svg", Size: 900, OldSize: 900, Stage: "changed assets", Reason: "adopted: same bytes, same headers", Adopted: true},
+			{Op: "headers", Path: "app.css", Size: 77, OldSize: 77, Stage: "changed assets", Reason: "adopted: same bytes, Cache-Control changed", Adopted: true},
+			{Op: "update", Path: "index.html", Size: 200, OldSize: 201, Stage: "changed pages", Reason: "adopted: other bytes", Adopted: true},
+		},
+	}
+}
+
 // large is a plan of more than can be shown.
 func large() event.Planned {
 	p := event.Planned{Target: "s3://www/", Kept: 1, UploadBytes: 5_000_000, TotalBytes: 5_000_100}
@@ -91,6 +104,7 @@ func TestWritePlan(t *testing.T) {
 		"plan-100":     {plan: small(), console: Console{Width: 100}},
 		"plan-large":   {plan: large()},
 		"plan-nothing": {plan: event.Planned{Target: "s3://www/", Live: "x", Kept: 240}},
+		"plan-adopt":   {plan: adopting()},
 		"plan-one":     {plan: event.Planned{Target: "s3://www/", Live: "x", Kept: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -145,6 +159,7 @@ func TestWriteReceipt(t *testing.T) {
 		"receipt":           receipt(),
 		"receipt-first":     {Release: "01J", Target: "s3://www/", Changed: true, Created: 1, Requests: map[string]int64{"GET": 1}, BytesUploaded: 1, Elapsed: 65 * time.Second},
 		"receipt-unchanged": {Release: "01J", Target: "s3://www/", URL: "https://example.com/", Kept: 240, Requests: map[string]int64{"GET": 2}, Elapsed: 400 * time.Millisecond},
+		"receipt-adopted":   {Release: "01J", Target: "s3://www/", Changed: true, Headers: 200, Kept: 3, Adopted: 203, Requests: map[string]int64{"LIST": 1}, Elapsed: time.Second},
 		"receipt-owed":      owing,
 		"receipt-owed-many": many,
 		"receipt-none":      {Target: "/srv/www", Changed: false},

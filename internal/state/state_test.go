@@ -228,6 +228,21 @@ func TestIDs(t *testing.T) {
 	}
 }
 
+// TestAdopts keeps what an intent says of a foreign object.
+func TestAdopts(t *testing.T) {
+	_, _, intent := golden()
+	old := storage.Digest{7}
+	intent.Touches = []Touch{{Path: "as-it-is.css", Adopts: &old}, {Path: "written.css", SHA256: &storage.Digest{8}, Adopts: &old}}
+	b, err := EncodeIntent(&intent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := DecodeIntent(bytes.NewReader(b), testSite)
+	if diff := cmp.Diff(&intent, back); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	head, release, intent := golden()
 	for _, encode := range []func() ([]byte, error){
