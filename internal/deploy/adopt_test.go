@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"maps"
 	"slices"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/pandastack-io/pandastack/internal/event"
 	"github.com/pandastack-io/pandastack/internal/plan"
+	"github.com/pandastack-io/pandastack/internal/state"
 	"github.com/pandastack-io/pandastack/internal/storage"
 )
 
@@ -422,6 +424,105 @@ func TestAdoptCrashThenOther(t *testing.T) {
 	if got := w.files()["index.html"]; got != "theirs again" {
 		t.Errorf("index.html is %q", got)
 	}
+}
+
+// oneObject is a store with one object, whose description may be another one
+// than the listing said.
+type oneObject struct {
+	storage.Store
+	info storage.Info
+	body string
+	err  error
+	log  []string
+}
+
+func (o *oneObject) Stat(context.Context, string) (storage.Info, error) {
+	o.log = append(o.log, "STAT")
+	return o.info, o.err
+}
+
+func (o *oneObject) Get(context.Context, string) (*storage.Object, error) {
+	o.log = append(o.log, "GET")
+	if o.err != nil {
+		return nil, o.err
+	}
+	return &storage.Object{Info: o.info, Body: io.NopCloser(strings.NewReader(o.body))}, nil
+}
+
+// TestAdoptLooks holds how an object is looked at: its headers are enough where
+// its ETag is the MD5 of what is desired, and it is still the one that was
+// listed. Otherwise it is read.
+func TestAdoptLooks(t *testing.T) {
+	const md5a = "0cc175b9c0f1b6a831c399e269772661" // RFC 1321, appendix A.5: of "a"
+	denied := &storage.Error{Op: "stat", Key: "a.css", Err: storage.ErrDenied}
+	gone := &storage.Error{Op: "stat", Key: "a.css", Err: storage.ErrNotExist}
+	for name, c := range map[string]struct {
+		listed, now, body string
+		err               error
+		log               []string
+	}{
+		"same":      {listed: md5a, now: md5a, body: "a", log: []string{"STAT"}},
+		"no MD5":    {listed: md5a + "-1", now: md5a + "-1", body: "a", log: []string{"GET"}},
+		"other":     {listed: strings.Repeat("0", 32), now: strings.Repeat("0", 32), body: "b", log: []string{"GET"}},
+		"exchanged": {listed: md5a, now: "new", body: "c", log: []string{"STAT", "GET"}},
+		"gone":      {listed: md5a, err: gone, log: []string{"STAT", "GET"}},
+		"denied":    {listed: md5a, err: denied, log: []string{"STAT"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			h := storage.Headers{storage.ContentType: "text/css"}
+			s := &oneObject{info: storage.Info{Size: 1, ETag: c.now, Headers: h}, body: c.body, err: c.err}
+			r := &Run{Options: Options{Live: s}}
+			o, there, err := r.describe(t.Context(), w.desired(tree{"a.css": "a"})[0], storage.Info{Size: 1, ETag: c.listed})
+			if !slices.Equal(s.log, c.log) {
+				t.Errorf("it asked %q", s.log)
+			}
+			if c.err != nil {
+				if there || errors.Is(err, storage.ErrDenied) != (c.err == denied) {
+					t.Errorf("%v, %v", there, err)
+				}
+				return
+			}
+			want := state.Object{Path: "a.css", Size: 1, SHA256: storage.Bytes([]byte(c.body)).SHA256, Headers: h, ETag: c.now}
+			if diff := cmp.Diff(want, o); diff != "" || !there || err != nil {
+				t.Errorf("%v, %v\n%s", there, err, diff)
+			}
+		})
+	}
+}
+
+// TestAdoptNeedless: neither a rollback nor what is still to be deleted has to
+// do with adoption.
+func TestAdoptNeedless(t *testing.T) {
+	w := newWorld(t)
+	w.must(v1)
+	v2 := w.oweDeletion()
+	v2["new.css"] = "new"
+	o := w.options()
+	said := &notes{}
+	o.Adopt, o.Sink = true, said
+	if _, err := Open(t.Context(), o).Preview(t.Context(), w.desired(v2)); err != nil || len(said.texts) > 0 {
+		t.Errorf("%v; it says %q", err, said.texts)
+	}
+	w.must(v2)
+	w.spy.requests()
+	if _, err := Open(t.Context(), o).Rollback(t.Context(), w.release()); err != nil {
+		t.Fatal(err)
+	}
+	if log := w.spy.requests(); slices.Contains(log, "LIST blog/") {
+		t.Errorf("%q", log)
+	}
+	w.check(v1)
+}
+
+// release returns the id of the oldest release that is kept.
+func (w *world) release() string {
+	w.t.Helper()
+	v, err := Open(w.t.Context(), w.options()).live(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return v.release.History[0]
 }
 
 // TestAdoptChangedOutput: a file that changed after it was scanned is not taken
