@@ -11,7 +11,7 @@ import (
 // Prefixed returns the part of s below prefix, which is made to end in a slash
 // first (see CleanPrefix); an empty one returns s itself. Keys, also those in
 // errors, are what callers gave, without the prefix. The result is a Copier or
-// a Meter exactly where s is, and always a Checker and a Stater.
+// a Meter exactly where s is, and always a Checker, a Stater and an Aborter.
 func Prefixed(s Store, prefix string) Store {
 	prefix = CleanPrefix(prefix)
 	if prefix == "" {
@@ -209,4 +209,28 @@ func (c prefixedCopier) Copy(ctx context.Context, from CopySource, key string, h
 	}
 	info.Key = key
 	return info, nil
+}
+
+// Abort asks the store below, where it is an Aborter: others leave nothing
+// unfinished.
+func (p *prefixed) Abort(ctx context.Context, uploads ...Upload) (int, error) {
+	a, ok := p.inner.(Aborter)
+	if !ok {
+		return 0, nil
+	}
+	var errs []error
+	full := make([]Upload, 0, len(uploads))
+	for _, u := range uploads {
+		if err := CheckKey(u.Key); err != nil {
+			errs = append(errs, &Error{Op: "abort", Key: u.Key, Err: err})
+			continue
+		}
+		u.Key = p.fullKey(u.Key)
+		full = append(full, u)
+	}
+	n, err := a.Abort(ctx, full...)
+	if err != nil {
+		errs = append(errs, p.strip(err))
+	}
+	return n, errors.Join(errs...)
 }

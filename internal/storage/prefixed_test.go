@@ -73,20 +73,37 @@ type fakeMeter struct{ *fake }
 
 func (fakeMeter) Usage() storage.Usage { return storage.Usage{BytesSent: 7} }
 
-type fakeBoth struct{ fakeCopier }
+type fakeAborter struct{ *fake }
 
-func (fakeBoth) Usage() storage.Usage { return storage.Usage{BytesSent: 7} }
+func (f fakeAborter) Abort(_ context.Context, uploads ...storage.Upload) (int, error) {
+	for _, u := range uploads {
+		if err := f.called(u.Key); err != nil {
+			return 0, err
+		}
+	}
+	return len(uploads), nil
+}
 
+// TestPrefixedCanWhatTheStoreCan tries every combination of what a store may
+// be beside.
 func TestPrefixedCanWhatTheStoreCan(t *testing.T) {
 	f := &fake{}
+	c, m := fakeCopier{f}, fakeMeter{f}
 	for _, tc := range []struct {
 		store          storage.Store
 		copies, meters bool
+		aborted        int
 	}{
-		{f, false, false},
-		{fakeCopier{f}, true, false},
-		{fakeMeter{f}, false, true},
-		{fakeBoth{fakeCopier{f}}, true, true},
+		{f, false, false, 0},
+		{c, true, false, 0},
+		{m, false, true, 0},
+		{fakeAborter{f}, false, false, 2},
+		{struct {
+			storage.Store
+			storage.Copier
+			storage.Meter
+			storage.Aborter
+		}{f, c, m, fakeAborter{f}}, true, true, 2},
 	} {
 		for _, s := range []storage.Store{storage.Prefixed(tc.store, "a/"), storage.Prefixed(storage.Prefixed(tc.store, "a/"), "b/")} {
 			_, copies := s.(storage.Copier)
@@ -96,6 +113,9 @@ func TestPrefixedCanWhatTheStoreCan(t *testing.T) {
 			}
 			if meters && m.Usage().BytesSent != 7 {
 				t.Errorf("%T: Usage is not the store's", tc.store)
+			}
+			if n, err := s.(storage.Aborter).Abort(t.Context(), storage.Upload{Key: "k"}, storage.Upload{Key: "l"}); n != tc.aborted || err != nil {
+				t.Errorf("%T: Abort returned %d, %v", tc.store, n, err)
 			}
 		}
 	}

@@ -75,6 +75,26 @@ func Stat(ctx context.Context, s Store, key string) (Info, error) {
 	return o.Info, o.Body.Close()
 }
 
+// Aborter is implemented by stores that write large objects in parts, which a
+// process that dies leaves behind: they are paid for, and no List shows them.
+type Aborter interface {
+	// Abort drops what is left of the given uploads, and returns how many
+	// unfinished ones it dropped. One that is too small to be written in
+	// parts costs no request. Where some fail, the error joins one *Error for
+	// each key.
+	Abort(ctx context.Context, uploads ...Upload) (int, error)
+}
+
+// Upload names what a process may have begun to write to a key.
+type Upload struct {
+	Key  string
+	Size int64 // bytes of the whole object
+	// Since and Until bound when it was begun, by the server's clock, whose
+	// seconds are whole: others' uploads to the key stay. A zero Since is no
+	// bound.
+	Since, Until time.Time
+}
+
 // Checker is implemented by stores that know what they would refuse.
 type Checker interface {
 	// Check returns why a Put of such an object would be refused whatever the

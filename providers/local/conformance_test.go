@@ -21,7 +21,8 @@ func open(t *testing.T, dir string) *local.Store {
 
 func TestConformance(t *testing.T) {
 	storagetest.Run(t, storagetest.Harness{
-		New: func(t *testing.T) storage.Store { return open(t, t.TempDir()) },
+		NoAbort: "a local file is written in one piece",
+		New:     func(t *testing.T) storage.Store { return open(t, t.TempDir()) },
 		NoBucket: func(t *testing.T) storage.Store {
 			return open(t, filepath.Join(t.TempDir(), "not", "made", "yet"))
 		},

@@ -1,7 +1,11 @@
 package s3
 
 import (
+	"strings"
 	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/pandastack-io/pandastack/internal/storage"
 	"github.com/pandastack-io/pandastack/internal/storage/storagetest"
@@ -29,7 +33,45 @@ func harness(srv *testbed.S3, change func(*Options)) storagetest.Harness {
 	return storagetest.Harness{
 		New:      func(t *testing.T) storage.Store { return open(t, srv, srv.NewBucket(t), change) },
 		NoBucket: func(t *testing.T) storage.Store { return open(t, srv, "no-such-bucket", change) },
+		BeginUpload: func(t *testing.T, s storage.Store, key string) {
+			begin(t, srv, s.(*Store).bucket, key)
+		},
+		Unfinished: func(t *testing.T, s storage.Store, key string) int {
+			return len(unfinished(t, srv, s.(*Store).bucket, key))
+		},
 	}
+}
+
+// begin leaves a multipart upload with one part behind, and returns its id.
+func begin(t *testing.T, srv *testbed.S3, bucket, key string) string {
+	t.Helper()
+	out, err := srv.Client().CreateMultipartUpload(t.Context(), &awss3.CreateMultipartUploadInput{Bucket: &bucket, Key: &key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = srv.Client().UploadPart(t.Context(), &awss3.UploadPartInput{
+		Bucket: &bucket, Key: &key, UploadId: out.UploadId, PartNumber: aws.Int32(1), Body: strings.NewReader("part"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *out.UploadId
+}
+
+// unfinished returns the ids of the multipart uploads to a key.
+func unfinished(t *testing.T, srv *testbed.S3, bucket, key string) []string {
+	t.Helper()
+	out, err := srv.Client().ListMultipartUploads(t.Context(), &awss3.ListMultipartUploadsInput{Bucket: &bucket, Prefix: &key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, u := range out.Uploads {
+		if *u.Key == key {
+			ids = append(ids, *u.UploadId)
+		}
+	}
+	return ids
 }
 
 // smallParts makes the suite's large objects multipart uploads and copies.

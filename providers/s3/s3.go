@@ -17,8 +17,8 @@ import (
 	"github.com/pandastack-io/pandastack/internal/storage"
 )
 
-// Store is one bucket. It implements storage.Store, storage.Copier and
-// storage.Meter.
+// Store is one bucket. It implements storage.Store, storage.Copier,
+// storage.Aborter, storage.Checker and storage.Meter.
 type Store struct {
 	target
 	client *awss3.Client
@@ -32,6 +32,7 @@ type Store struct {
 var (
 	_ storage.Store   = (*Store)(nil)
 	_ storage.Copier  = (*Store)(nil)
+	_ storage.Aborter = (*Store)(nil)
 	_ storage.Meter   = (*Store)(nil)
 	_ storage.Checker = (*Store)(nil)
 )

@@ -80,7 +80,7 @@ func kind(r *http.Request) string {
 		return "COPY"
 	case r.Method == http.MethodPost && q.Has("delete"):
 		return "DELETE"
-	case r.Method == http.MethodGet && q.Has("list-type"):
+	case r.Method == http.MethodGet && (q.Has("list-type") || q.Has("uploads")):
 		return "LIST"
 	}
 	return r.Method

@@ -34,6 +34,13 @@ type Harness struct {
 	NoCopy string
 	// NoMeter is why the store is no storage.Meter.
 	NoMeter string
+	// NoAbort is why the store is no storage.Aborter.
+	NoAbort string
+	// BeginUpload leaves an upload in parts to a key of a store that New
+	// returned, as a process does that dies. Needed where NoAbort is empty.
+	BeginUpload func(t *testing.T, s storage.Store, key string)
+	// Unfinished returns how many such uploads to a key there are.
+	Unfinished func(t *testing.T, s storage.Store, key string) int
 	// Collisions is what becomes of a key a beside a key a/b.
 	Collisions Collisions
 }
@@ -103,6 +110,8 @@ var specification = []struct {
 	{"sources are closed", sourcesClosed},
 	{"canceled before", canceledBefore},
 	{"canceled within", canceledWithin},
+
+	{"abort", aborts},
 
 	{"meter", meter},
 }
