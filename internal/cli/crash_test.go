@@ -163,6 +163,9 @@ func (b *crashBed) mend(t *testing.T, version int, shift time.Duration, args ...
 	after := b.depot.read(t)
 	after.wantSite(t, b.sites[version])
 	left := after.wantState(t, b.depot.name)
+	if left != (strays{}) && !after.head(t, b.depot.name).Strays {
+		t.Errorf("nothing refers to %v, and the head does not say so", left)
+	}
 	if stale := b.ledger.stale(b.base); len(stale) > 0 {
 		t.Errorf("not purged since they changed:\n%s", strings.Join(stale, "\n"))
 	}

@@ -241,7 +241,7 @@ func hasMD5(d Desired, info storage.Info) (bool, error) {
 func adopts(c plan.Change) state.Touch {
 	t := state.Touch{Path: c.Path(), Adopts: &c.Old.SHA256}
 	if c.Op != plan.Adopt {
-		t.SHA256 = &c.New.SHA256
+		t.SHA256, t.Size = &c.New.SHA256, c.New.Size
 	}
 	return t
 }

@@ -20,6 +20,7 @@ import (
 // apply carries a plan out while the run holds the head.
 func (r *Run) apply(ctx context.Context, t *tx, a aim, p *plan.Plan) (event.Finished, error) {
 	defer t.close(nil)
+	aborted := r.abort(t)
 	touches := touches(t.view, p)
 	release := len(touches) > 0 || a.of != nil // else there are only debts
 	if release {
@@ -29,7 +30,7 @@ func (r *Run) apply(ctx context.Context, t *tx, a aim, p *plan.Plan) (event.Fini
 			return event.Finished{}, r.abandon(ctx, t, u, wrote, r.fail(t, err))
 		}
 	}
-	return r.settle(ctx, t, a, p, touches, release)
+	return r.settle(ctx, t, a, p, touches, aborted)
 }
 
 // abandon ends a deploy that failed before its commit. It puts the old bytes
@@ -69,17 +70,17 @@ func touches(v *view, p *plan.Plan) []state.Touch {
 		delete(doubted, c.Path())
 		switch {
 		case c.Op == plan.Delete:
-			out = append(out, state.Touch{Path: c.Path(), Delete: true, SHA256: &c.Old.SHA256})
+			out = append(out, state.Touch{Path: c.Path(), Delete: true, SHA256: &c.Old.SHA256, Size: c.Old.Size})
 		case c.Adopted:
 			out = append(out, adopts(c))
 		default:
-			out = append(out, state.Touch{Path: c.Path(), SHA256: &c.New.SHA256})
+			out = append(out, state.Touch{Path: c.Path(), SHA256: &c.New.SHA256, Size: c.New.Size})
 		}
 	}
 	for i := range p.Objects {
 		if o := &p.Objects[i]; doubted[o.Path] {
 			delete(doubted, o.Path)
-			out = append(out, state.Touch{Path: o.Path, SHA256: &o.SHA256})
+			out = append(out, state.Touch{Path: o.Path, SHA256: &o.SHA256, Size: o.Size})
 		}
 	}
 	for path := range doubted { // neither wanted nor there, or not ours: only purged
@@ -111,6 +112,7 @@ func (r *Run) publish(t *tx, u *upload, a aim, touches []state.Touch) (wrote boo
 
 	started = r.begin(event.Commit, "")
 	rel := r.record(t, u, a)
+	t.release = rel
 	if b, err = state.EncodeRelease(rel); err != nil {
 		return true, err
 	}
@@ -154,7 +156,13 @@ func (r *Run) record(t *tx, u *upload, a aim) *state.Release {
 		rel.Source.Repository, rel.Source.Commit, rel.Source.Dirty, rel.Source.Ref = a.of.Source.Repository, a.of.Source.Commit, a.of.Source.Dirty, a.of.Source.Ref
 	}
 	rel.History, t.drop.releases = t.view.history(r.Keep)
-	rel.Blobs, t.drop.blobs = u.shelf.list(rel.History)
+	rel.Blobs, t.drop.blobs = u.shelf.list(rel.History, rel.Objects)
+	t.drop.listed = u.shelf.listed
+	for _, b := range t.drop.blobs {
+		if u.shelf.found[b.SHA256] {
+			t.drop.strays++
+		}
+	}
 	return rel
 }
 
@@ -177,7 +185,8 @@ func (r *Run) putState(ctx context.Context, key string, b []byte) error {
 }
 
 // commit makes the release live. What is left to do is owed from here on;
-// where nothing is, the same write gives the head back.
+// where nothing is, and no earlier deploy has left anything to collect, the same
+// write gives the head back.
 func (r *Run) commit(t *tx, p *plan.Plan, a aim, touches []state.Touch) error {
 	own := state.Debt{Intent: t.id, Delete: hasDeletions(p)}
 	if r.BaseURL != nil && len(purgeable(touches)) > 0 {
@@ -196,7 +205,7 @@ func (r *Run) commit(t *tx, p *plan.Plan, a aim, touches []state.Touch) error {
 		if !own.Settled() {
 			h.Owed = append(slices.Clone(h.Owed), own)
 		}
-		if len(h.Owed) == 0 {
+		if len(h.Owed) == 0 && !t.view.recovers() {
 			h.Busy = nil
 		}
 	})

@@ -26,34 +26,54 @@ func blobHeaders() storage.Headers {
 type shelf struct {
 	*Run
 	blobs map[storage.Digest]state.Blob
+	// found are those that no release has recorded.
+	found  map[storage.Digest]bool
+	listed bool // found has all of them
+}
+
+// blobDir is where the state has its blobs.
+const blobDir = "blobs/"
+
+// blobDigest returns which bytes are at a key of the state, and false where it
+// is not that of a blob.
+func blobDigest(key string) (d storage.Digest, ok bool) {
+	name, ok := strings.CutPrefix(key, blobDir)
+	return d, ok && d.UnmarshalText([]byte(name)) == nil
 }
 
 // newShelf returns the blobs that the live release recorded. After a deploy
 // that did not finish there may be others, which are good: a blob appears
 // whole or not at all.
 func (r *Run) newShelf(ctx context.Context, v *view) (*shelf, error) {
-	s := &shelf{Run: r, blobs: map[storage.Digest]state.Blob{}}
+	s := &shelf{Run: r, blobs: map[storage.Digest]state.Blob{}, found: map[storage.Digest]bool{}}
+	last := map[storage.Digest]string{}
 	if v.release != nil {
 		for _, b := range v.release.Blobs {
 			s.blobs[b.SHA256] = b
 		}
 	}
-	if len(v.doubts()) == 0 {
+	if !v.recovers() {
 		return s, nil
 	}
-	const dir = "blobs/"
-	for info, err := range r.State.List(ctx, dir) {
+	if v.release != nil {
+		for i := range v.release.Objects {
+			last[v.release.Objects[i].SHA256] = v.head.Live
+		}
+	}
+	for info, err := range r.State.List(ctx, blobDir) {
+		if err != nil && len(v.doubts()) == 0 {
+			return s, nil // only what could be collected is not known
+		}
 		if err != nil {
 			return nil, err
 		}
-		var d storage.Digest
-		if d.UnmarshalText([]byte(strings.TrimPrefix(info.Key, dir))) != nil {
-			continue // not ours
-		}
-		if _, ok := s.blobs[d]; !ok {
-			s.blobs[d] = state.Blob{SHA256: d, Size: info.Size, Last: v.head.Live}
+		d, ok := blobDigest(info.Key)
+		if _, known := s.blobs[d]; ok && !known { // else it is not ours, or recorded
+			s.found[d] = true
+			s.blobs[d] = state.Blob{SHA256: d, Size: info.Size, Last: last[d]}
 		}
 	}
+	s.listed = true
 	return s, nil
 }
 
@@ -73,6 +93,7 @@ func (s *shelf) displace(ctx context.Context, v *view, p *plan.Plan) error {
 		}
 		b.Last = v.head.Live
 		s.blobs[c.Old.SHA256] = b
+		delete(s.found, c.Old.SHA256)
 	}
 	return g.Wait()
 }
@@ -89,8 +110,14 @@ func (s *shelf) displaceOne(ctx context.Context, o *state.Object) error {
 }
 
 // list returns the blobs that are kept while the releases in history are,
-// sorted, and those that are not.
-func (s *shelf) list(history []string) (kept, dropped []state.Blob) {
+// sorted, and those that are not. What was only found is not kept where the
+// new objects have the same bytes.
+func (s *shelf) list(history []string, objects []state.Object) (kept, dropped []state.Blob) {
+	for i := range objects {
+		if d := objects[i].SHA256; s.found[d] {
+			s.blobs[d] = state.Blob{SHA256: d, Size: objects[i].Size}
+		}
+	}
 	for _, b := range s.blobs {
 		if slices.Contains(history, b.Last) {
 			kept = append(kept, b)

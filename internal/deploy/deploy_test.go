@@ -31,7 +31,7 @@ func TestFirstDeployInOrder(t *testing.T) {
 		"GET blog/.pandastack/head", "PUT blog/.pandastack/head", "PUT blog/.pandastack/intents/ID",
 		"PUT blog/a.css", "PUT blog/b.css", "PUT blog/docs/index.html", "PUT blog/index.html", "PUT blog/sitemap.xml",
 		"PUT blog/.pandastack/releases/ID", "PUT blog/.pandastack/head", // the commit
-		"PUT blog/.pandastack/head", "DELETE blog/.pandastack/intents/ID", // after the purge
+		"DELETE blog/.pandastack/intents/ID", "PUT blog/.pandastack/head", // after the purge
 	)
 	if !fin.Changed || fin.Created != 5 || fin.Release == "" || fin.Release != w.head().Live || fin.BytesUploaded != 13 {
 		t.Errorf("%+v", fin)
@@ -396,7 +396,6 @@ func TestCrashAnywhere(t *testing.T) {
 		for n := 0; ; n++ {
 			w := newWorld(t)
 			w.must(v1)
-			w.strays = 20
 			count := 0
 			crash := errors.New("crashed")
 			w.spy.hook = func(_ string, done func() error) error {

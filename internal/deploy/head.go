@@ -44,13 +44,18 @@ type tx struct {
 	view  *view
 	id    string // of the release and the intent that it writes
 	skew  time.Duration
+	began time.Time       // when the lease was written, by the server's clock
 	ctx   context.Context // ends with the lease, or when it is lost
 	close context.CancelCauseFunc
 
-	// drop is what the new release does not keep any more.
-	drop struct {
+	// release is the record of the new release, where there is one, and drop
+	// what it does not keep any more.
+	release *state.Release
+	drop    struct {
 		releases []string
 		blobs    []state.Blob
+		strays   int  // of the blobs: those that no release has recorded
+		listed   bool // blobs holds all of these
 	}
 
 	mu   sync.Mutex
@@ -63,13 +68,15 @@ type tx struct {
 func (r *Run) acquire(ctx context.Context, v *view) (*tx, error) {
 	began := r.Now()
 	t := &tx{view: v, skew: v.skew, etag: v.etag}
-	t.id = state.NewID(began.Add(t.skew), v.head.Live)
+	t.began = began.Add(t.skew)
+	t.id = state.NewID(t.began, v.head.Live)
 	t.head = *v.head
+	t.head.Owed = slices.DeleteFunc(slices.Clone(v.head.Owed), func(d state.Debt) bool { return slices.Contains(v.void, d.Intent) })
 	t.head.Doubt = v.doubts()
 	t.head.Suspects = v.suspects()
 	t.head.Busy = &state.Busy{
 		Owner: r.Owner, Nonce: rand.Text(), Base: v.head.Live, Target: t.id,
-		Expires: began.Add(t.skew + lease).UTC().Truncate(time.Second),
+		Expires: t.began.Add(lease).UTC().Truncate(time.Second),
 	}
 	if err := r.write(ctx, t); err != nil {
 		return nil, err
@@ -186,6 +193,8 @@ func (r *Run) release(ctx context.Context, t *tx, touched bool) {
 		h.Busy = nil
 		if touched {
 			h.Doubt = append(slices.Clone(h.Doubt), t.id)
+		} else {
+			h.Strays = true // the intent may have been written all the same
 		}
 	})
 	if err != nil && !errors.Is(err, ErrLost) { // then it is another run's

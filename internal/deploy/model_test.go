@@ -17,7 +17,6 @@ func TestModelRandom(t *testing.T) {
 	for seed := uint64(1); seed <= seeds; seed++ {
 		rnd := rand.New(rand.NewPCG(seed, 7))
 		w := newWorld(t)
-		w.strays = 1000
 		dirty := map[string]bool{}
 		paths := []string{"a.css", "b.css", "x.html", "y/index.html", "sitemap.xml"}
 		gen := func() tree {

@@ -20,19 +20,22 @@ import (
 // settle does what is owed after the commit, this deploy's part and that of
 // earlier ones: deletions, then purges. What fails stays owed. Then it gives
 // the head back.
-func (r *Run) settle(ctx context.Context, t *tx, a aim, p *plan.Plan, own []state.Touch, released bool) (event.Finished, error) {
+func (r *Run) settle(ctx context.Context, t *tx, a aim, p *plan.Plan, own []state.Touch, aborted int) (event.Finished, error) {
 	s := &settlement{Run: r, tx: t, plan: p, debts: t.view.debts}
+	s.recovered = event.Recovered{Paths: len(t.view.doubted), Uploads: aborted}
+	released := t.release != nil
 	if released && len(t.head.Owed) > len(s.debts) {
 		s.debts = append(s.debts, debt{t.head.Owed[len(t.head.Owed)-1], own})
 	}
 	if t.head.Busy != nil {
 		s.deletions()
 		s.purges()
-		if err := s.handBack(ctx); err != nil {
+		if err := s.handBack(ctx, s.sweep()); err != nil {
 			s.failed = append(s.failed, "the lock: "+err.Error())
 		}
+	} else {
+		s.forget(ctx)
 	}
-	s.forget(ctx)
 	live, parent := t.head.Live, ""
 	if released {
 		parent = t.view.head.Live
@@ -41,6 +44,9 @@ func (r *Run) settle(ctx context.Context, t *tx, a aim, p *plan.Plan, own []stat
 	fin.Changed = released
 	fin.Deleted = max(0, fin.Deleted-s.undeleted)
 	fin.PurgedURLs, fin.PurgeRequests, fin.Owed = s.purged.URLs, s.purged.Requests, s.failed
+	if s.recovered != (event.Recovered{}) {
+		fin.Recovered = &s.recovered
+	}
 	if len(s.failed) > 0 {
 		return fin, ErrOwed
 	}
@@ -55,79 +61,11 @@ type settlement struct {
 	debts []debt
 
 	undeleted int // objects that could not be deleted
+	recovered event.Recovered
 
 	mu     sync.Mutex
 	purged cdn.Result
 	failed []string // what is still owed, in words
-}
-
-// deletions removes what the release no longer has.
-func (s *settlement) deletions() {
-	var keys []string
-	for _, d := range s.debts {
-		if !d.Delete {
-			continue
-		}
-		ours, err := s.deletable(d)
-		if err != nil {
-			s.owe("deletions: " + oneLine(err))
-			return
-		}
-		keys = append(keys, ours...)
-	}
-	slices.Sort(keys)
-	keys = slices.Compact(keys)
-	if len(keys) == 0 {
-		s.eachDebt(func(d *debt) { d.Delete = false })
-		return
-	}
-	started := s.begin(event.Delete, "")
-	if err := s.Live.Delete(s.tx.ctx, keys...); err != nil {
-		s.undeleted = failures(err)
-		s.owe("deletions: " + oneLine(err))
-		return
-	}
-	s.eachDebt(func(d *debt) { d.Delete = false })
-	s.end(event.Delete, started, english.Plural(len(keys), "object", ""))
-}
-
-// deletable returns the paths that a debt deletes and that the live release
-// does not have again. What an earlier deploy could not delete may be another
-// object by now: it is looked at.
-func (s *settlement) deletable(d debt) ([]string, error) {
-	var keys []string
-	for _, t := range d.touches {
-		if !t.Delete || s.plan.Has(t.Path) {
-			continue
-		}
-		ours := true
-		if d.Intent != s.tx.id {
-			var err error
-			if ours, err = s.stillOurs(t); err != nil {
-				return nil, err
-			}
-		}
-		if ours {
-			keys = append(keys, t.Path)
-		}
-	}
-	return keys, nil
-}
-
-// stillOurs reports whether the object that was to be deleted is still there.
-func (s *settlement) stillOurs(t state.Touch) (bool, error) {
-	o, _, err := s.fetch(s.tx.ctx, t.Path)
-	switch {
-	case notExist(err):
-		return false, nil
-	case err != nil:
-		return false, err
-	case o.SHA256 != *t.SHA256:
-		s.warn(t.Path+" was to be deleted, and something else is there now: it stays", "")
-		return false, nil
-	default:
-		return true, nil
-	}
 }
 
 // purges asks each CDN to forget what it is owed, all at once.
@@ -212,53 +150,13 @@ func (s *settlement) owe(what string) {
 }
 
 // handBack makes the head idle, with what is still owed. It works also when
-// the run was interrupted.
-func (s *settlement) handBack(ctx context.Context) error {
+// the run was interrupted. strays: the state has to be listed by the next run.
+func (s *settlement) handBack(ctx context.Context, strays bool) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handover)
 	defer cancel()
 	return s.update(ctx, s.tx, func(h *state.Head) {
-		h.Busy, h.Doubt, h.Owed = nil, nil, nil
-		for _, d := range s.debts {
-			if !d.Settled() {
-				h.Owed = append(h.Owed, d.Debt)
-			}
-		}
+		h.Busy, h.Doubt, h.Owed, h.Strays = nil, nil, s.owing(), strays
 	})
-}
-
-// forget removes the intents that no head refers to any more. One that stays
-// behind does no harm.
-func (s *settlement) forget(ctx context.Context) {
-	if s.tx.head.Busy != nil {
-		return
-	}
-	ids := append(s.tx.view.doubts(), s.tx.id)
-	for _, d := range s.tx.view.head.Owed {
-		ids = append(ids, d.Intent)
-	}
-	for _, x := range s.tx.view.head.Suspects {
-		ids = append(ids, x.Intent)
-	}
-	ids = slices.DeleteFunc(ids, func(id string) bool {
-		return slices.ContainsFunc(s.tx.head.Owed, func(d state.Debt) bool { return d.Intent == id }) ||
-			slices.ContainsFunc(s.tx.head.Suspects, func(x state.Suspect) bool { return x.Intent == id })
-	})
-	keys := make([]string, len(ids))
-	for i, id := range ids {
-		keys[i] = state.IntentKey(id)
-	}
-	for _, id := range s.tx.drop.releases {
-		keys = append(keys, state.ReleaseKey(id))
-	}
-	for _, b := range s.tx.drop.blobs {
-		keys = append(keys, state.BlobKey(b.SHA256))
-	}
-	slices.Sort(keys)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handover)
-	defer cancel()
-	if err := s.State.Delete(ctx, slices.Compact(keys)...); err != nil {
-		s.Sink.Emit(event.Message{Severity: event.Debug, Text: "removing intents: " + oneLine(err)})
-	}
 }
 
 // purgeURLs returns every URL under which the paths may be cached, sorted.

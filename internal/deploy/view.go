@@ -29,6 +29,9 @@ type view struct {
 	doubted []string       // paths that unfinished deploys may have touched; sorted
 	debts   []debt
 	adopted map[string]bool // paths of objects that no release put there, and that this run takes over
+	void    []string        // ids of debts that nobody can, or has to, pay any more
+	// unfinished is what the deploys in doubt announced.
+	unfinished []intent
 	// takeover: this run takes the place of the one that holds the head,
 	// though its lease has not run out.
 	takeover bool
@@ -164,9 +167,12 @@ func (r *Run) get(ctx context.Context, key string, decode func(io.Reader) error)
 func (r *Run) resolve(ctx context.Context, v *view, desired []Desired) error {
 	looks := map[string]*look{}
 	for _, id := range v.doubts() {
-		if err := r.lookAt(ctx, looks, id, true, nil); err != nil {
+		in, err := r.intent(ctx, id)
+		if err != nil {
 			return err
 		}
+		in.add(looks, true, nil)
+		v.unfinished = append(v.unfinished, in)
 	}
 	for _, d := range v.head.Owed {
 		in, err := r.intent(ctx, d.Intent)
@@ -174,7 +180,12 @@ func (r *Run) resolve(ctx context.Context, v *view, desired []Desired) error {
 			return err
 		}
 		if in.written.IsZero() && in.touches == nil {
-			r.warn("what release "+d.Intent+" still had to delete and purge is no longer recorded", "Purge the CDN by hand.")
+			// A run removes the intents of what it has paid before it gives
+			// the head back: where one died, this is paid.
+			if v.head.Busy == nil && len(v.head.Doubt) == 0 {
+				r.warn("what release "+d.Intent+" still had to delete and purge is no longer recorded", "Purge the CDN by hand.")
+			}
+			v.void = append(v.void, d.Intent)
 			continue
 		}
 		v.debts = append(v.debts, debt{d, in.touches})
@@ -183,17 +194,22 @@ func (r *Run) resolve(ctx context.Context, v *view, desired []Desired) error {
 	}
 	doubts := len(looks)
 	for _, s := range v.head.Suspects {
-		if err := r.lookAt(ctx, looks, s.Intent, false, nil); err != nil {
+		in, err := r.intent(ctx, s.Intent)
+		if err != nil {
 			return err
 		}
+		in.add(looks, false, nil)
+	}
+	switch {
+	case len(looks) == 0 && len(v.doubts()) > 0:
+		r.note("an earlier deploy did not finish: it left no path in doubt")
+	case doubts > 0:
+		r.note("an earlier deploy did not finish: reading " + english.Plural(len(looks), "path", "") + " that it may have touched")
 	}
 	if len(looks) == 0 {
 		return nil
 	}
 	disown(looks, desired)
-	if doubts > 0 {
-		r.note("an earlier deploy did not finish: reading " + english.Plural(len(looks), "path", "") + " that it may have touched")
-	}
 	return r.inspect(ctx, v, looks)
 }
 
@@ -204,16 +220,6 @@ type look struct {
 	// doubted: nothing is known of the path. Otherwise it is as the release
 	// says, unless a late request has changed it.
 	doubted bool
-}
-
-// lookAt adds the paths of an intent.
-func (r *Run) lookAt(ctx context.Context, looks map[string]*look, id string, doubted bool, only func(state.Touch) bool) error {
-	in, err := r.intent(ctx, id)
-	if err != nil {
-		return err
-	}
-	in.add(looks, doubted, only)
-	return nil
 }
 
 // add adds the paths of an intent, or those that only reports true for.

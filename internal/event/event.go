@@ -159,8 +159,19 @@ type Finished struct {
 	PurgedURLs    int              `json:"purged_urls"`
 	PurgeRequests int              `json:"purge_requests"`
 	// Owed names what the next run still has to do. Empty: nothing.
-	Owed    []string      `json:"owed,omitempty"`
-	Elapsed time.Duration `json:"elapsed_ns"`
+	Owed []string `json:"owed,omitempty"`
+	// Recovered is what earlier deploys that did not finish have left, and
+	// this run has put right. Nil: nothing.
+	Recovered *Recovered    `json:"recovered,omitempty"`
+	Elapsed   time.Duration `json:"elapsed_ns"`
+}
+
+// Recovered counts what a run has put right of earlier ones.
+type Recovered struct {
+	Paths   int `json:"paths"`   // in doubt: read, and made what they shall be
+	Records int `json:"records"` // collected: intents, and records of no release
+	Blobs   int `json:"blobs"`   // collected: of no use to any release that is kept
+	Uploads int `json:"uploads"` // aborted: half made
 }
 
 // Type returns the event's name in JSON.

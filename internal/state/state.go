@@ -62,6 +62,10 @@ type Head struct {
 	// Mark is the newest commit and run that this site has seen. Nil: none is
 	// known.
 	Mark *Mark `json:"mark,omitempty"`
+	// Strays is set where a run could not remove from the state what nothing
+	// refers to any more: the next run that writes a release lists the state,
+	// and removes it.
+	Strays bool `json:"strays,omitempty"`
 	// Held is set where the live release was chosen over the mark, by a
 	// rollback: what is at or below the mark does not come back by itself.
 	Held bool `json:"held,omitempty"`
@@ -206,6 +210,9 @@ type Touch struct {
 	// takes over. Where SHA256 is nil, that is recorded as it is, and neither
 	// written nor purged.
 	Adopts *storage.Digest `json:"adopts,omitempty"`
+	// Size is that of what is written or deleted, in bytes: it says whether
+	// an upload in parts may have been left half made.
+	Size int64 `json:"size,omitempty"`
 }
 
 // checkSite returns an error where a record belongs to another site.
