@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"net/url"
 	"os"
@@ -92,6 +93,25 @@ func (s *spy) Copy(ctx context.Context, from storage.CopySource, key string, h s
 
 func (s *spy) Delete(ctx context.Context, keys ...string) error {
 	return s.do("DELETE "+strings.Join(keys, " "), func() error { return s.Store.Delete(ctx, keys...) })
+}
+
+func (s *spy) List(ctx context.Context, prefix string) iter.Seq2[storage.Info, error] {
+	return func(yield func(storage.Info, error) bool) {
+		err := s.do("LIST "+prefix, func() error {
+			for info, err := range s.Store.List(ctx, prefix) {
+				if err != nil {
+					return err
+				}
+				if !yield(info, nil) {
+					return nil
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			yield(storage.Info{}, err)
+		}
+	}
 }
 
 // requests returns what was asked since the last call, ids replaced.
