@@ -223,6 +223,8 @@ func requestName(r *http.Request) string {
 		method = "COPY"
 	case q.Has("list-type"):
 		method, key = "LIST", q.Get("prefix")
+	case q.Has("uploads") && method == http.MethodGet:
+		method, key = "UPLOADS", q.Get("prefix")
 	case q.Has("delete"):
 		method, key = "DELETE", "many"
 	}
