@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -26,12 +25,6 @@ func (n *notes) Emit(e event.Event) {
 	if m, ok := e.(event.Message); ok {
 		n.texts = append(n.texts, m.Text)
 	}
-}
-
-// List notes the listing.
-func (s *spy) List(ctx context.Context, prefix string) iter.Seq2[storage.Info, error] {
-	_ = s.do("LIST "+prefix, func() error { return nil })
-	return s.Store.List(ctx, prefix)
 }
 
 // adopting deploys with Options.Adopt.
