@@ -43,6 +43,7 @@ type gate struct {
 	shift  time.Duration // how far the server's Date is moved
 	kill   *killPoint    // nil: it lives
 	late   bool          // the request of kill is held, for let
+	fault  *faultPoint   // nil: there is none
 	ledger *ledger
 	server *testbed.S3
 
@@ -78,6 +79,9 @@ func (g *gate) around(forward http.Handler) http.Handler {
 		// What the server has begun, it ends, whatever becomes of the client.
 		r = r.WithContext(context.WithoutCancel(r.Context()))
 		switch {
+		case now && g.fault != nil:
+			g.fault.kind.Serve(w, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.pass(forward, w, r) }))
+			return
 		case now && g.late:
 			g.hold(forward, r)
 			g.strike()
@@ -106,6 +110,9 @@ func (g *gate) enter(r *http.Request) (now, ok bool) {
 	}
 	g.log = append(g.log, name)
 	g.open++
+	if g.fault != nil {
+		return g.fault.hits(name), true
+	}
 	now = g.kill != nil && g.kill.request == name
 	g.shut = now && !g.kill.after // else when it is done
 	return now, true

@@ -27,10 +27,17 @@ func (r *Run) apply(ctx context.Context, t *tx, a aim, p *plan.Plan) (event.Fini
 		u := &upload{Run: r, aim: a, plan: p, files: files(a.desired), unmoved: r.unmoved(p)}
 		wrote, err := r.publish(t, u, a, touches)
 		if err != nil {
-			return event.Finished{}, r.abandon(ctx, t, u, wrote, r.fail(t, err))
+			err = r.abandon(ctx, t, u, wrote, r.fail(t, err))
+			if t.head.Live != t.id {
+				return event.Finished{}, err
+			}
+			// The commit was done after all: what follows it is left.
+			fin := r.finished(t.id, t.view.head.Live, a, p)
+			fin.Changed, fin.Deleted, fin.Owed = true, 0, []string{"what follows the commit"}
+			return fin, ErrOwed
 		}
 	}
-	return r.settle(ctx, t, a, p, touches, aborted)
+	return r.settle(t, a, p, touches, aborted)
 }
 
 // abandon ends a deploy that failed before its commit. It puts the old bytes
@@ -42,7 +49,7 @@ func (r *Run) abandon(ctx context.Context, t *tx, u *upload, wrote bool, err err
 	if ctx.Err() == nil && t.ctx.Err() == nil && !u.committing {
 		lost = u.restore(t.ctx)
 	}
-	r.release(ctx, t, wrote)
+	r.release(t, wrote)
 	if len(lost) > 0 {
 		return &PartialError{Paths: lost, Err: err}
 	}
@@ -309,6 +316,11 @@ func (u *upload) change(ctx context.Context, c plan.Change) error {
 		u.overwriting(c.Path())
 	}
 	info, err := u.write(ctx, c)
+	if unmet(err) && c.Old != nil {
+		if ours, _ := u.vouch(ctx, c.Old); ours {
+			info, err = u.write(ctx, c)
+		}
+	}
 	if refused(err) {
 		u.untouched(c.Path())
 	}

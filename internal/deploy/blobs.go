@@ -101,6 +101,12 @@ func (s *shelf) displace(ctx context.Context, v *view, p *plan.Plan) error {
 func (s *shelf) displaceOne(ctx context.Context, o *state.Object) error {
 	from := storage.CopySource{Store: s.Live, Key: o.Path, ETag: o.ETag, Size: o.Size}
 	_, err := s.copy(ctx, s.State, state.BlobKey(o.SHA256), from, o.SHA256, blobHeaders())
+	if unmet(err) {
+		if ours, _ := s.vouch(ctx, o); ours {
+			from.ETag = o.ETag
+			_, err = s.copy(ctx, s.State, state.BlobKey(o.SHA256), from, o.SHA256, blobHeaders())
+		}
+	}
 	switch {
 	case unmet(err), notExist(err):
 		return &ForeignError{Paths: []string{o.Path}, Changed: true}

@@ -265,8 +265,8 @@ func (s *settlement) sweep() (again bool) {
 
 // forget tidies after the commit has given the head back. What stays does no
 // harm: the next run that recovers finds it.
-func (s *settlement) forget(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handover)
+func (s *settlement) forget() {
+	ctx, cancel := context.WithTimeout(s.last, lastTime)
 	defer cancel()
 	if err := s.tidy(ctx); err != nil {
 		s.Sink.Emit(event.Message{Severity: event.Debug, Text: "tidying the state: " + oneLine(err)})

@@ -84,7 +84,8 @@ func FromFiles(files []site.File) []Desired {
 type Run struct {
 	Options
 	start   time.Time
-	fetched chan struct{} // closed when view and viewErr are set
+	last    context.Context // for what is still to be said when the run was interrupted
+	fetched chan struct{}   // closed when view and viewErr are set
 	view    *view
 	viewErr error
 }
@@ -101,7 +102,7 @@ func Open(ctx context.Context, o Options) *Run {
 	if o.Sink == nil {
 		o.Sink = event.Discard
 	}
-	r := &Run{Options: o, start: o.Now(), fetched: make(chan struct{})}
+	r := &Run{Options: o, start: o.Now(), last: lastWords(ctx), fetched: make(chan struct{})}
 	go func() {
 		defer close(r.fetched)
 		r.view, r.viewErr = r.read(ctx)

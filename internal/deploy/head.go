@@ -27,9 +27,12 @@ const (
 	// margin is what is kept free at the end of a lease, so that the last
 	// request has ended when others may begin.
 	margin = time.Minute
-	// handover bounds the write that gives the head back when a run is
-	// interrupted: a CI runner kills it soon after.
+	// handover is how long a run that was interrupted may still write and
+	// read the head: GitHub's runner kills it 7.5 seconds after the signal
+	// (docs.github.com/en/actions/reference/workflows-and-actions/workflow-cancellation).
 	handover = 4 * time.Second
+	// lastTime bounds each such step of a run that was not interrupted.
+	lastTime = time.Minute
 	// maxHead bounds what is read of a head, in bytes.
 	maxHead = 1 << 20
 )
@@ -58,16 +61,18 @@ type tx struct {
 		listed   bool // blobs holds all of these
 	}
 
-	mu   sync.Mutex
-	head state.Head
-	etag string
+	mu    sync.Mutex
+	head  state.Head
+	etag  string
+	known []byte  // the head as this run read or wrote it last; nil: there was none
+	late  []draft // heads of which it is not known whether they were written
 }
 
 // acquire writes into the head that this run deploys now. It fails with
 // errMoved where the head is no longer as v has it.
 func (r *Run) acquire(ctx context.Context, v *view) (*tx, error) {
 	began := r.Now()
-	t := &tx{view: v, skew: v.skew, etag: v.etag}
+	t := &tx{view: v, skew: v.skew, etag: v.etag, known: v.raw}
 	t.began = began.Add(t.skew)
 	t.id = state.NewID(t.began, v.head.Live)
 	t.head = *v.head
@@ -86,6 +91,27 @@ func (r *Run) acquire(ctx context.Context, v *view) (*tx, error) {
 	return t, nil
 }
 
+// lastWords returns a context that ends some time after ctx: all that a run
+// still says when it was interrupted shares it.
+func lastWords(ctx context.Context) context.Context {
+	last, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() { time.AfterFunc(handover, cancel) })
+	return last
+}
+
+// draft is a head and its bytes.
+type draft struct {
+	head  state.Head
+	bytes []byte
+}
+
+// lateError reports that a head is in the bucket that this run wrote, and was
+// told, or had to believe, that it had not.
+type lateError struct{ head state.Head }
+
+// Error says so.
+func (*lateError) Error() string { return "an earlier write of the head was done late" }
+
 // write puts the transaction's head where it is still the one that this run
 // read or wrote last. The caller holds t.mu, or is alone.
 func (r *Run) write(ctx context.Context, t *tx) error {
@@ -93,44 +119,62 @@ func (r *Run) write(ctx context.Context, t *tx) error {
 	if err != nil {
 		return err
 	}
-	info, err := r.State.Put(ctx, state.HeadKey, storage.Bytes(b), stateHeaders(), storage.Condition{Absent: t.etag == "", ETag: t.etag})
+	info, err := r.putHead(ctx, t, b)
 	if err != nil { // it may have been done all the same
-		switch back, failed := r.readBack(ctx, b); {
-		case failed == nil:
-			info = back
-		case unmet(err):
-			return failed
-		default:
+		if info, err = r.readBack(ctx, t, draft{t.head, b}, err); err != nil {
 			return err
 		}
 	}
-	t.etag = info.ETag
+	t.etag, t.known, t.late = info.ETag, b, nil
 	return nil
 }
 
-// readBack tells a head that another run has written from one that this run
-// wrote without hearing of it: the answer was lost, or the run was interrupted
-// while it waited. Two runs never write the same head while a deploy runs, as
+func (r *Run) putHead(ctx context.Context, t *tx, b []byte) (storage.Info, error) {
+	return r.State.Put(ctx, state.HeadKey, storage.Bytes(b), stateHeaders(), storage.Condition{Absent: t.etag == "", ETag: t.etag})
+}
+
+// readBack finds out what became of a head whose writing failed: the answer was
+// lost, or the run was interrupted while it waited, or the ETag that it named
+// is not that of the head that it read or wrote last, because the service had
+// named a wrong one. Two runs never write the same head while a deploy runs, as
 // it holds a nonce, and where the head is idle the same bytes mean the same.
-func (r *Run) readBack(ctx context.Context, want []byte) (storage.Info, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handover)
+func (r *Run) readBack(ctx context.Context, t *tx, wanted draft, failed error) (storage.Info, error) {
+	got, info, err := r.rawHead()
+	late := slices.IndexFunc(t.late, func(d draft) bool { return bytes.Equal(d.bytes, got) })
+	switch {
+	case err == nil && bytes.Equal(got, wanted.bytes):
+		return info, nil
+	case !unmet(failed):
+		t.late = append(t.late, wanted)
+		return info, failed
+	case notExist(err):
+		return info, errMoved
+	case err != nil:
+		return info, err
+	case late >= 0:
+		t.etag, t.known = info.ETag, got
+		return info, &lateError{t.late[late].head}
+	case bytes.Equal(got, t.known) && info.ETag != t.etag:
+		t.etag = info.ETag
+		if info, err = r.putHead(ctx, t, wanted.bytes); unmet(err) {
+			err = errMoved
+		}
+		return info, err
+	}
+	return info, errMoved
+}
+
+// rawHead reads the bytes of the head, also for a run that was interrupted.
+func (r *Run) rawHead() ([]byte, storage.Info, error) {
+	ctx, cancel := context.WithTimeout(r.last, lastTime)
 	defer cancel()
 	obj, err := r.State.Get(ctx, state.HeadKey)
-	if notExist(err) {
-		return storage.Info{}, errMoved
-	}
 	if err != nil {
-		return storage.Info{}, err
+		return nil, storage.Info{}, err
 	}
 	defer obj.Body.Close()
-	got, err := io.ReadAll(io.LimitReader(obj.Body, maxHead))
-	if err != nil {
-		return storage.Info{}, err
-	}
-	if !bytes.Equal(got, want) {
-		return storage.Info{}, errMoved
-	}
-	return obj.Info, nil
+	b, err := io.ReadAll(io.LimitReader(obj.Body, maxHead))
+	return b, obj.Info, err
 }
 
 // update changes the head and writes it. Where another run has taken over,
@@ -141,6 +185,12 @@ func (r *Run) update(ctx context.Context, t *tx, change func(*state.Head)) error
 	old := t.head
 	change(&t.head)
 	err := r.write(ctx, t)
+	var late *lateError
+	if errors.As(err, &late) {
+		old, t.head = late.head, late.head
+		change(&t.head)
+		err = r.write(ctx, t)
+	}
 	if err == nil {
 		return nil
 	}
@@ -186,8 +236,8 @@ func (r *Run) renew(t *tx, began time.Time) {
 // release gives the head back without a commit. Where the deploy may have
 // touched something, its intent stays in doubt for the next run. It works in
 // the short time that an interrupted run has left.
-func (r *Run) release(ctx context.Context, t *tx, touched bool) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handover)
+func (r *Run) release(t *tx, touched bool) {
+	ctx, cancel := context.WithTimeout(r.last, lastTime)
 	defer cancel()
 	err := r.update(ctx, t, func(h *state.Head) {
 		h.Busy = nil

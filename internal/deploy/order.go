@@ -60,7 +60,7 @@ func (r *Run) advance(ctx context.Context, v *view) error {
 	if next == v.head.Mark || v.head.Mark != nil && next.Commit == v.head.Mark.Commit {
 		return nil
 	}
-	t := &tx{view: v, head: *v.head, etag: v.etag}
+	t := &tx{view: v, head: *v.head, etag: v.etag, known: v.raw}
 	t.head.Mark, t.head.Held = next, false
 	return r.write(ctx, t)
 }

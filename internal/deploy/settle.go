@@ -20,7 +20,7 @@ import (
 // settle does what is owed after the commit, this deploy's part and that of
 // earlier ones: deletions, then purges. What fails stays owed. Then it gives
 // the head back.
-func (r *Run) settle(ctx context.Context, t *tx, a aim, p *plan.Plan, own []state.Touch, aborted int) (event.Finished, error) {
+func (r *Run) settle(t *tx, a aim, p *plan.Plan, own []state.Touch, aborted int) (event.Finished, error) {
 	s := &settlement{Run: r, tx: t, plan: p, debts: t.view.debts}
 	s.recovered = event.Recovered{Paths: len(t.view.doubted), Uploads: aborted}
 	released := t.release != nil
@@ -30,11 +30,11 @@ func (r *Run) settle(ctx context.Context, t *tx, a aim, p *plan.Plan, own []stat
 	if t.head.Busy != nil {
 		s.deletions()
 		s.purges()
-		if err := s.handBack(ctx, s.sweep()); err != nil {
+		if err := s.handBack(s.sweep()); err != nil {
 			s.failed = append(s.failed, "the lock: "+err.Error())
 		}
 	} else {
-		s.forget(ctx)
+		s.forget()
 	}
 	live, parent := t.head.Live, ""
 	if released {
@@ -151,8 +151,8 @@ func (s *settlement) owe(what string) {
 
 // handBack makes the head idle, with what is still owed. It works also when
 // the run was interrupted. strays: the state has to be listed by the next run.
-func (s *settlement) handBack(ctx context.Context, strays bool) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handover)
+func (s *settlement) handBack(strays bool) error {
+	ctx, cancel := context.WithTimeout(s.last, lastTime)
 	defer cancel()
 	return s.update(ctx, s.tx, func(h *state.Head) {
 		h.Busy, h.Doubt, h.Owed, h.Strays = nil, nil, s.owing(), strays

@@ -41,7 +41,7 @@ func (r *Run) Unlock(ctx context.Context, id string) error {
 		return &LockedError{Busy: *b}
 	}
 	v.takeover = true
-	t := &tx{view: v, head: *v.head, etag: v.etag}
+	t := &tx{view: v, head: *v.head, etag: v.etag, known: v.raw}
 	t.head.Doubt = v.doubts()
 	t.head.Suspects = append(slices.Clone(v.head.Suspects), state.Suspect{Intent: id, Until: v.now.Add(lease + suspicion).UTC()})
 	t.head.Busy = nil

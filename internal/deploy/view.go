@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -22,6 +23,7 @@ import (
 type view struct {
 	head    *state.Head    // never nil; empty before the first deploy
 	etag    string         // of the head; empty: there is none
+	raw     []byte         // the head as it is stored
 	now     time.Time      // the server's clock when the head was read
 	skew    time.Duration  // how far the server's clock is ahead of ours
 	release *state.Release // nil before the first
@@ -118,7 +120,9 @@ func (r *Run) read(ctx context.Context) (*view, error) {
 	asked := r.Now()
 	v := &view{head: &state.Head{Format: state.Format, Site: r.Site}, now: asked}
 	info, err := r.get(ctx, state.HeadKey, func(body io.Reader) (err error) {
-		v.head, err = state.DecodeHead(body, r.Site)
+		if v.raw, err = io.ReadAll(io.LimitReader(body, maxHead)); err == nil {
+			v.head, err = state.DecodeHead(bytes.NewReader(v.raw), r.Site)
+		}
 		return err
 	})
 	switch {
@@ -382,4 +386,19 @@ func (r *Run) fetch(ctx context.Context, path string) (state.Object, time.Time, 
 	}
 	o := state.Object{Path: path, Size: n, SHA256: storage.Digest(h.Sum(nil)), Headers: obj.Headers, ETag: obj.ETag}
 	return o, obj.Modified, nil
+}
+
+// vouch reports whether an object whose ETag is not the recorded one is the
+// recorded object all the same, and then takes its ETag: a service may have
+// named a wrong one, or somebody may have put the same there again.
+func (r *Run) vouch(ctx context.Context, o *state.Object) (bool, error) {
+	now, _, err := r.fetch(ctx, o.Path)
+	if notExist(err) {
+		return false, nil
+	}
+	if err != nil || now.ETag == o.ETag || now.SHA256 != o.SHA256 || !now.Headers.Equal(o.Headers) {
+		return false, err
+	}
+	o.ETag = now.ETag
+	return true, nil
 }

@@ -151,7 +151,6 @@ type recorder struct {
 	n      int64
 }
 
-// WriteHeader notes the final status.
 // WriteHeader notes the status that is answered.
 func (r *recorder) WriteHeader(status int) {
 	if status >= 200 {

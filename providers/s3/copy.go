@@ -71,18 +71,30 @@ type serverCopy struct {
 }
 
 func (c serverCopy) whole(ctx context.Context) (storage.Info, error) {
+	ctx, sent := countAttempts(withEffort(ctx, c.size))
 	out, err := c.s.client.CopyObject(ctx, &awss3.CopyObjectInput{
 		Bucket: &c.s.bucket, Key: &c.key, CopySource: &c.source, CopySourceIfMatch: c.ifMatch,
 		MetadataDirective: types.MetadataDirectiveReplace,
 	}, withHeaders(c.headers, c.s.write))
 	if err != nil {
-		return storage.Info{}, err
+		return storage.Info{}, c.repeated(err, sent.Load())
 	}
-	info := storage.Info{Key: c.key, Size: c.size, Date: date(out.ResultMetadata)}
-	if out.CopyObjectResult != nil {
-		info.ETag = bareETag(out.CopyObjectResult.ETag)
+	if out.CopyObjectResult == nil || aws.ToString(out.CopyObjectResult.ETag) == "" {
+		return storage.Info{}, c.s.notS3()
 	}
-	return info, nil
+	return storage.Info{Key: c.key, Size: c.size, ETag: bareETag(out.CopyObjectResult.ETag), Date: date(out.ResultMetadata)}, nil
+}
+
+// repeated marks a condition that failed after several attempts: the first may
+// have been done, and where an object is copied onto itself, its ETag may be
+// another one since.
+func (c serverCopy) repeated(err error, attempts int32) error {
+	failed := c.s.explain(err)
+	var e *ResponseError
+	if attempts > 1 && errors.Is(failed, storage.ErrPrecondition) && errors.As(failed, &e) {
+		e.Unanswered = true
+	}
+	return failed
 }
 
 // parts copies what is too large for one request.
@@ -99,7 +111,7 @@ func (c serverCopy) parts(ctx context.Context) (storage.Info, error) {
 		u.abort(ctx)
 		return storage.Info{}, err
 	}
-	info, err := u.complete(ctx, done, nil, nil)
+	info, err := u.complete(withEffort(ctx, c.size), done, nil, nil)
 	if err != nil {
 		u.abort(ctx)
 		return storage.Info{}, err
@@ -122,7 +134,7 @@ func (s *Store) splitCopy(size int64) []part {
 }
 
 func (c serverCopy) part(ctx context.Context, id string, p part) (types.CompletedPart, error) {
-	out, err := c.s.client.UploadPartCopy(ctx, &awss3.UploadPartCopyInput{
+	out, err := c.s.client.UploadPartCopy(withEffort(ctx, p.size), &awss3.UploadPartCopyInput{
 		Bucket: &c.s.bucket, Key: &c.key, UploadId: &id, PartNumber: &p.number,
 		CopySource: &c.source, CopySourceIfMatch: c.ifMatch,
 		CopySourceRange: aws.String(fmt.Sprintf("bytes=%d-%d", p.offset, p.offset+p.size-1)),

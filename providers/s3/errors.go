@@ -252,8 +252,8 @@ func (s *Store) explainSilence(err error) error {
 		e.Detail = fmt.Sprintf("%s: its certificate is not accepted: %v", s.host, root(err))
 	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
 		e.Detail = s.host + " closed the connection"
-	case errors.As(err, &decode):
-		e.Detail = s.host + " does not answer as an S3 service does"
+	case errors.As(err, &decode) && !isStalled(err):
+		return s.notS3()
 	case errors.As(err, &timeout) && timeout.Timeout():
 		e.Detail = s.host + " does not answer in time"
 	case errors.As(err, &op):
@@ -262,6 +262,13 @@ func (s *Store) explainSilence(err error) error {
 		e.Detail = fmt.Sprintf("%s: %s", s.host, oneLine(root(err).Error()))
 	}
 	return e
+}
+
+// notS3 is for answers that no S3 service gives, for example a success
+// without an ETag: something else answered, or the service failed after it had
+// begun to answer.
+func (s *Store) notS3() *ResponseError {
+	return &ResponseError{Kind: storage.ErrUnreachable, Detail: s.host + " does not answer as an S3 service does"}
 }
 
 // certificateProblem reports whether TLS failed because of whom the server

@@ -31,6 +31,10 @@ func (s *Store) Get(ctx context.Context, key string) (*storage.Object, error) {
 	if err != nil {
 		return nil, s.fail("get", key, err)
 	}
+	if aws.ToString(out.ETag) == "" {
+		out.Body.Close()
+		return nil, s.fail("get", key, s.notS3())
+	}
 	info := storage.Info{
 		Key:      key,
 		Size:     aws.ToInt64(out.ContentLength),
@@ -138,7 +142,7 @@ func (d *download) Read(p []byte) (int, error) {
 	if err == nil || err == io.EOF {
 		return n, err
 	}
-	if d.resumed++; d.resumed > resumes || d.ctx.Err() != nil || d.info.ETag == "" {
+	if d.resumed++; d.resumed > resumes || isStalled(err) && d.resumed >= stallAttempts || d.ctx.Err() != nil || d.info.ETag == "" {
 		return n, d.s.fail("get", d.info.Key, err)
 	}
 	return n, d.reopen()

@@ -19,9 +19,10 @@ const (
 	// partsAtATime is how many parts of one object are on their way. R2 slows
 	// down clients that send many.
 	partsAtATime = 4
-	// abortTime is how long an upload may take to be aborted after its
-	// context has ended. What is left is invisible, but it is paid for.
-	abortTime = 5 * time.Second
+	// abortTime is how long an upload may take to be aborted, also after its
+	// context has ended: an interrupted run has little time. What is left is
+	// invisible, but it is paid for.
+	abortTime = 2 * time.Second
 )
 
 // part is a range of an object.
@@ -66,7 +67,7 @@ func (w write) parts(ctx context.Context) (storage.Info, error) {
 	}
 	info, err := w.settled(ctx, func(ctx context.Context) (storage.Info, error) {
 		ifNoneMatch, ifMatch := w.conditions()
-		return u.complete(ctx, done, ifNoneMatch, ifMatch)
+		return u.complete(withEffort(ctx, w.src.Size), done, ifNoneMatch, ifMatch)
 	})
 	if err != nil {
 		u.abort(ctx)
@@ -172,6 +173,9 @@ func (u *upload) complete(ctx context.Context, parts []types.CompletedPart, ifNo
 	})
 	if err != nil {
 		return storage.Info{}, err
+	}
+	if aws.ToString(out.ETag) == "" {
+		return storage.Info{}, u.s.notS3()
 	}
 	return storage.Info{Key: u.key, ETag: bareETag(out.ETag), Date: date(out.ResultMetadata)}, nil
 }

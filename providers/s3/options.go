@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
@@ -42,6 +43,15 @@ type Options struct {
 	// MaxAttempts is how often a request is sent before its failure is
 	// reported (8 where 0).
 	MaxAttempts int
+
+	// MaxBackoff is the longest pause between two attempts (10 s where 0),
+	// also where the service asks for a longer one.
+	MaxBackoff time.Duration
+
+	// AnswerTime is how long the service may be silent in the middle of an
+	// exchange, or, for each MiB that it has to copy a second longer, before
+	// its answer (30 s where 0). Then the attempt counts as failed.
+	AnswerTime time.Duration
 }
 
 // OptionError says which option is missing or wrong, by the name that it has

@@ -126,6 +126,9 @@ func (w write) whole(ctx context.Context) (storage.Info, error) {
 		if err != nil {
 			return storage.Info{}, body.sendError(err)
 		}
+		if aws.ToString(out.ETag) == "" {
+			return storage.Info{}, w.s.notS3()
+		}
 		return storage.Info{Key: w.key, Size: w.src.Size, ETag: bareETag(out.ETag), Date: date(out.ResultMetadata)}, nil
 	})
 }

@@ -26,10 +26,13 @@ const (
 // retryer retries what the service calls temporary. The SDK's quota of retries
 // is switched off: it is shared by all requests of a client and runs dry when
 // a service slows many of them down at once.
-type retryer struct{ *retry.Standard }
+type retryer struct {
+	*retry.Standard
+	maxBackoff time.Duration
+}
 
-func newRetryer(maxAttempts int) aws.Retryer {
-	return retryer{retry.NewStandard(func(o *retry.StandardOptions) {
+func newRetryer(maxAttempts int, maxBackoff time.Duration) aws.Retryer {
+	return retryer{maxBackoff: maxBackoff, Standard: retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts, o.MaxBackoff, o.RateLimiter = maxAttempts, maxBackoff, ratelimit.None
 		o.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(final)}, o.Retryables...)
 		o.Retryables = append(o.Retryables,
@@ -54,9 +57,9 @@ func final(err error) aws.Ternary {
 	return aws.UnknownTernary
 }
 
-// cutShort names answers whose connection broke while they were read.
+// cutShort names answers that broke off or stopped while they were read.
 func cutShort(err error) aws.Ternary {
-	if errors.Is(err, io.ErrUnexpectedEOF) {
+	if errors.Is(err, io.ErrUnexpectedEOF) || isStalled(err) {
 		return aws.TrueTernary
 	}
 	return aws.UnknownTernary
@@ -69,11 +72,14 @@ func (r retryer) RetryDelay(attempt int, err error) (time.Duration, error) {
 	if attempt >= dialAttempts && errors.As(err, &op) && op.Op == "dial" {
 		return 0, err
 	}
+	if attempt >= stallAttempts && isStalled(err) {
+		return 0, err
+	}
 	d, delayErr := r.Standard.RetryDelay(attempt, err)
 	if delayErr != nil {
 		return 0, delayErr
 	}
-	return max(d, min(retryAfter(err), maxBackoff)), nil
+	return max(d, min(retryAfter(err), r.maxBackoff)), nil
 }
 
 // retryAfter returns what the answer's Retry-After asks for, in seconds, or 0.

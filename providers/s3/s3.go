@@ -53,7 +53,7 @@ func New(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		target: t, meter: &meter{next: cfg.HTTPClient}, write: o.writeHeaders(), host: ep.serviceURL(t.bucket),
+		target: t, meter: &meter{next: &patience{cfg.HTTPClient, cmp.Or(o.AnswerTime, answerTime)}}, write: o.writeHeaders(), host: ep.serviceURL(t.bucket),
 		multipartAbove: cmp.Or(o.MultipartAbove, 64*mib),
 		partBytes:      cmp.Or(o.PartBytes, 16*mib),
 		copyAbove:      cmp.Or(o.CopyAbove, t.Limits.PutBytes),
@@ -125,7 +125,7 @@ func (s *Store) clientOptions(cfg aws.Config, o Options, ep *endpoint) awss3.Opt
 		Credentials:        markCredentials(cfg.Credentials),
 		HTTPClient:         s.meter,
 		EndpointResolverV2: ep,
-		Retryer:            newRetryer(cmp.Or(o.MaxAttempts, 8)),
+		Retryer:            newRetryer(cmp.Or(o.MaxAttempts, 8), cmp.Or(o.MaxBackoff, maxBackoff)),
 		// Bodies carry the SHA-256 that is known before they are sent, so the
 		// SDK's own trailing checksum, which other services choke on, is not
 		// needed anywhere.

@@ -26,9 +26,6 @@ func (o Options) httpClient() *awshttp.BuildableClient {
 			// The default of 10 idle connections per host makes every other
 			// request of 64 workers open a new one.
 			t.MaxIdleConns, t.MaxIdleConnsPerHost = 2*workers, 2*workers
-			// Counted from the end of the body. Completing a multipart upload
-			// and copying large objects answer late.
-			t.ResponseHeaderTimeout = 2 * time.Minute
 			if t.TLSClientConfig == nil {
 				t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 			}

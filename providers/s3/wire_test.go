@@ -162,7 +162,7 @@ func TestRetryDelay(t *testing.T) {
 		return answer(429, s3Error("TooManyRequests", ""), "Retry-After: "+[]string{"7", "3000", "soon"}[n])
 	}}
 	s := faked(t, f, Options{Provider: "r2", AccountID: "a", MaxAttempts: 1})
-	r := newRetryer(8)
+	r := newRetryer(8, maxBackoff)
 	for _, want := range []struct{ least, most time.Duration }{{7 * time.Second, 7 * time.Second}, {maxBackoff, maxBackoff}, {0, 2 * time.Second}} {
 		_, err := s.client.GetObject(t.Context(), &awss3.GetObjectInput{Bucket: &s.bucket, Key: aws.String("k")})
 		if d, delayErr := r.RetryDelay(1, err); delayErr != nil || d < want.least || d > want.most {

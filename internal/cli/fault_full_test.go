@@ -1,0 +1,6 @@
+//go:build e2e
+
+package cli
+
+// faultStride is 1: each request meets each fault.
+const faultStride = 1
