@@ -43,7 +43,7 @@ type gate struct {
 	shift  time.Duration // how far the server's Date is moved
 	kill   *killPoint    // nil: it lives
 	late   bool          // the request of kill is held, for let
-	fault  *faultPoint   // nil: there is none
+	faults []*faultPoint
 	ledger *ledger
 	server *testbed.S3
 
@@ -70,7 +70,7 @@ func (b *crashBed) gate(shift time.Duration, kill *killPoint) *gate {
 // around is for CountingProxy.Around.
 func (g *gate) around(forward http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		now, ok := g.enter(r)
+		now, fault, ok := g.enter(r)
 		if !ok {
 			<-g.dead
 			panic(http.ErrAbortHandler)
@@ -79,8 +79,8 @@ func (g *gate) around(forward http.Handler) http.Handler {
 		// What the server has begun, it ends, whatever becomes of the client.
 		r = r.WithContext(context.WithoutCancel(r.Context()))
 		switch {
-		case now && g.fault != nil:
-			g.fault.kind.Serve(w, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.pass(forward, w, r) }))
+		case fault != nil:
+			fault.kind.Serve(w, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.pass(forward, w, r) }))
 			return
 		case now && g.late:
 			g.hold(forward, r)
@@ -95,13 +95,13 @@ func (g *gate) around(forward http.Handler) http.Handler {
 	})
 }
 
-// enter notes a request. It reports whether it is the one to kill at, and
-// whether the process is still to be listened to.
-func (g *gate) enter(r *http.Request) (now, ok bool) {
+// enter notes a request. It reports whether it is the one to kill at, which
+// fault it meets, and whether the process is still to be listened to.
+func (g *gate) enter(r *http.Request) (now bool, fault *faultPoint, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.shut {
-		return false, false
+		return false, nil, false
 	}
 	name := requestName(r)
 	g.seen[name]++
@@ -110,12 +110,14 @@ func (g *gate) enter(r *http.Request) (now, ok bool) {
 	}
 	g.log = append(g.log, name)
 	g.open++
-	if g.fault != nil {
-		return g.fault.hits(name), true
+	for _, f := range g.faults {
+		if f.hits(name) {
+			return false, f, true
+		}
 	}
 	now = g.kill != nil && g.kill.request == name
 	g.shut = now && !g.kill.after // else when it is done
-	return now, true
+	return now, nil, true
 }
 
 func (g *gate) leave() {

@@ -52,13 +52,16 @@ func TestFaults(t *testing.T) {
 
 // faultPoint is a request that fails, and how.
 type faultPoint struct {
-	request string // as gate.enter names it
+	request string // as gate.enter names it; empty: any
 	kind    testbed.Fault
 	forever bool // and those like it that follow
 }
 
 // hits reports whether the fault befalls a request.
 func (p *faultPoint) hits(name string) bool {
+	if p.request == "" {
+		return true
+	}
 	want, nth := cutNumber(p.request)
 	got, n := cutNumber(name)
 	return got == want && (n == nth || p.forever && n > nth)
@@ -156,7 +159,7 @@ func (b *faultBed) options(t *testing.T, g *gate) deploy.Options {
 	proxy := testbed.NewCountingProxy(t, b.server.Endpoint)
 	proxy.Around(g.around)
 	patience := 20 * time.Second
-	if g.fault != nil && strings.Contains(g.fault.kind.Name, "stall") {
+	if len(g.faults) > 0 && strings.Contains(g.faults[0].kind.Name, "stall") {
 		patience = 300 * time.Millisecond
 	}
 	store, err := s3.New(t.Context(), s3.Options{
@@ -211,7 +214,9 @@ func (b *faultBed) run(t *testing.T, version int, rollback bool, fault *faultPoi
 	ctx, cancel := context.WithTimeout(t.Context(), tooLong)
 	defer cancel()
 	f := faulted{gate: b.gate(0, nil), notes: &notes{}}
-	f.fault = fault
+	if fault != nil {
+		f.faults = []*faultPoint{fault}
+	}
 	o := b.options(t, f.gate)
 	r := deploy.Open(ctx, o)
 	if rollback {
@@ -282,7 +287,7 @@ func (b *faultBed) judge(t *testing.T, f faultRun, before contents, r faulted) s
 	}
 	if now.head(t, b.depot.name).Busy != nil {
 		verdict += ", locked"
-		if !r.fault.forever {
+		if !r.faults[0].forever {
 			t.Errorf("one fault left the site locked: %v", r.notes.lines)
 		}
 	}

@@ -83,9 +83,12 @@ func FromFiles(files []site.File) []Desired {
 // Run is one deploy of one site.
 type Run struct {
 	Options
-	start   time.Time
-	last    context.Context // for what is still to be said when the run was interrupted
-	fetched chan struct{}   // closed when view and viewErr are set
+	start time.Time
+	// soon and last outlive the context of Open, for what is still to be said
+	// when the run was interrupted; the second one longer.
+	soon, last context.Context
+
+	fetched chan struct{} // closed when view and viewErr are set
 	view    *view
 	viewErr error
 }
@@ -102,7 +105,7 @@ func Open(ctx context.Context, o Options) *Run {
 	if o.Sink == nil {
 		o.Sink = event.Discard
 	}
-	r := &Run{Options: o, start: o.Now(), last: lastWords(ctx), fetched: make(chan struct{})}
+	r := &Run{Options: o, start: o.Now(), soon: outlive(ctx, handover/2), last: outlive(ctx, handover), fetched: make(chan struct{})}
 	go func() {
 		defer close(r.fetched)
 		r.view, r.viewErr = r.read(ctx)

@@ -91,12 +91,28 @@ func (r *Run) acquire(ctx context.Context, v *view) (*tx, error) {
 	return t, nil
 }
 
-// lastWords returns a context that ends some time after ctx: all that a run
+// outlive returns a context that ends some time after ctx: all that a run
 // still says when it was interrupted shares it.
-func lastWords(ctx context.Context) context.Context {
+func outlive(ctx context.Context, by time.Duration) context.Context {
 	last, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	context.AfterFunc(ctx, func() { time.AfterFunc(handover, cancel) })
+	context.AfterFunc(ctx, func() { time.AfterFunc(by, cancel) })
 	return last
+}
+
+// insist changes the head also for a run that was interrupted. A request that
+// then gets no answer is given up early enough to send it once more.
+func (r *Run) insist(t *tx, change func(*state.Head)) error {
+	err := r.updateWithin(r.soon, t, change)
+	if err != nil && r.soon.Err() != nil && !errors.Is(err, ErrLost) {
+		err = r.updateWithin(r.last, t, change)
+	}
+	return err
+}
+
+func (r *Run) updateWithin(ctx context.Context, t *tx, change func(*state.Head)) error {
+	ctx, cancel := context.WithTimeout(ctx, lastTime)
+	defer cancel()
+	return r.update(ctx, t, change)
 }
 
 // draft is a head and its bytes.
@@ -237,9 +253,7 @@ func (r *Run) renew(t *tx, began time.Time) {
 // touched something, its intent stays in doubt for the next run. It works in
 // the short time that an interrupted run has left.
 func (r *Run) release(t *tx, touched bool) {
-	ctx, cancel := context.WithTimeout(r.last, lastTime)
-	defer cancel()
-	err := r.update(ctx, t, func(h *state.Head) {
+	err := r.insist(t, func(h *state.Head) {
 		h.Busy = nil
 		if touched {
 			h.Doubt = append(slices.Clone(h.Doubt), t.id)

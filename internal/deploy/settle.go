@@ -152,9 +152,7 @@ func (s *settlement) owe(what string) {
 // handBack makes the head idle, with what is still owed. It works also when
 // the run was interrupted. strays: the state has to be listed by the next run.
 func (s *settlement) handBack(strays bool) error {
-	ctx, cancel := context.WithTimeout(s.last, lastTime)
-	defer cancel()
-	return s.update(ctx, s.tx, func(h *state.Head) {
+	return s.insist(s.tx, func(h *state.Head) {
 		h.Busy, h.Doubt, h.Owed, h.Strays = nil, nil, s.owing(), strays
 	})
 }

@@ -49,6 +49,11 @@ func Faults() []Fault {
 	}
 }
 
+// Refusal is an answer that is not worth another attempt.
+func Refusal(status int, code string) Fault {
+	return Fault{Name: code, Serve: refuse(status, code)}
+}
+
 // refuse answers with an error; without a code, without a body. header is
 // names and values in turn.
 func refuse(status int, code string, header ...string) func(http.ResponseWriter, *http.Request, http.Handler) {
