@@ -14,14 +14,15 @@ import (
 
 const (
 	// stopGrace is how long a command that was told to end may take. GitHub
-	// kills a cancelled step ten seconds after the first signal.
+	// kills a cancelled step ten seconds after the first signal; with the two
+	// below, an interrupted run has ended after five.
 	stopGrace = 3 * time.Second
 	// drainGrace is how long output is still read when the command has ended
 	// but a process that it left behind holds the pipe.
-	drainGrace = 2 * time.Second
+	drainGrace = time.Second
 	// closeGrace is how long the end of a read is waited for after its pipe was
 	// closed.
-	closeGrace = time.Second
+	closeGrace = 500 * time.Millisecond
 )
 
 // errTimeout is the cause of a context that Options.Timeout ended.
