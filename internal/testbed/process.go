@@ -67,10 +67,15 @@ func (p *process) stop() {
 
 // healthy waits until url answers 200.
 func (p *process) healthy(url string) error {
+	return p.answers(url, func(status int) bool { return status == http.StatusOK })
+}
+
+// answers waits until url answers with a status that is ready.
+func (p *process) answers(url string, ready func(status int) bool) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
 	defer cancel()
 	for {
-		if answers(ctx, url) {
+		if status := ask(ctx, url); status != 0 && ready(status) {
 			return nil
 		}
 		select {
@@ -83,17 +88,18 @@ func (p *process) healthy(url string) error {
 	}
 }
 
-func answers(ctx context.Context, url string) bool {
+// ask returns the status that url answers with, or 0.
+func ask(ctx context.Context, url string) int {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return false
+		return 0
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return false
+		return 0
 	}
 	resp.Body.Close()
-	return resp.StatusCode == http.StatusOK
+	return resp.StatusCode
 }
 
 // freePort returns a port of 127.0.0.1 that nobody listens on.

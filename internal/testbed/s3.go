@@ -29,7 +29,7 @@ const (
 
 // S3 is a running S3 server.
 type S3 struct {
-	Name      string // minio or versitygw
+	Name      string // minio, versitygw, rclone, s3rver or gofakes3
 	Endpoint  string // http://127.0.0.1:PORT; path style
 	AccessKey string
 	SecretKey string
@@ -80,7 +80,11 @@ func VersityGW(t testing.TB) *S3 {
 
 func server(t testing.TB, name string, start func(bin, dir string) (*S3, error)) *S3 {
 	t.Helper()
-	bin := Tool(t, name)
+	return serve(t, name, Tool(t, name), start)
+}
+
+func serve(t testing.TB, name, bin string, start func(bin, dir string) (*S3, error)) *S3 {
+	t.Helper()
 	var s *S3
 	var err error
 	if shared.active.Load() {
@@ -184,11 +188,16 @@ func newS3(name string, port int) *S3 {
 }
 
 func (s *S3) run(bin, health string, args, env []string) (*S3, error) {
+	return s.await(bin, args, env, func(p *process) error { return p.healthy(s.Endpoint + health) })
+}
+
+// await starts the server and waits until it is ready.
+func (s *S3) await(bin string, args, env []string, ready func(*process) error) (*S3, error) {
 	p, err := start(bin, args, env)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.healthy(s.Endpoint + health); err != nil {
+	if err := ready(p); err != nil {
 		p.stop()
 		return nil, err
 	}

@@ -32,6 +32,7 @@ var tools = []struct{ name, pkg, version string }{
 	{"versitygw", "github.com/versity/versitygw/cmd/versitygw", "v1.8.0"},
 	{"gofakes3", "github.com/johannesboyne/gofakes3/cmd/gofakes3", "v1.2.0"},
 	{"hugo", "github.com/gohugoio/hugo", "v0.165.0"},
+	{"rclone", "github.com/rclone/rclone", "v1.76.0"},
 	{"act", "github.com/nektos/act", "v0.2.89"},
 }
 
@@ -80,12 +81,18 @@ func cacheRoot() (string, error) {
 // install returns the path of the binary of pkg@version, building it where it
 // is not there yet.
 func install(ctx context.Context, name, pkg, version string) (string, error) {
+	return once(name+"@"+version, binaryName(pkg), func(root, dir string) error { return build(ctx, root, dir, pkg+"@"+version) })
+}
+
+// once returns the path of a file below a directory of the cache, which
+// install makes where it is not there yet.
+func once(name, file string, install func(root, dir string) error) (string, error) {
 	root, err := cacheRoot()
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(root, name+"@"+version)
-	bin := filepath.Join(dir, binaryName(pkg))
+	dir := filepath.Join(root, name)
+	bin := filepath.Join(dir, file)
 	if exists(bin) {
 		return bin, nil
 	}
@@ -100,7 +107,7 @@ func install(ctx context.Context, name, pkg, version string) (string, error) {
 	if exists(bin) { // another process was faster
 		return bin, nil
 	}
-	return bin, build(ctx, root, dir, pkg+"@"+version)
+	return bin, install(root, dir)
 }
 
 func exists(name string) bool {
@@ -115,21 +122,29 @@ func binaryName(pkg string) string {
 	return path.Base(pkg)
 }
 
-// build installs into a directory of its own and renames it to dir, so that
-// dir never holds half a binary.
+// build installs a Go program into dir.
 func build(ctx context.Context, root, dir, what string) error {
+	return whole(root, dir, func(tmp string) *exec.Cmd {
+		cmd := exec.CommandContext(ctx, "go", "install", what)
+		// GOBIN cannot be set when cross-compiling, and GOFLAGS of the project
+		// (-mod=vendor) do not fit the module of another.
+		cmd.Env = append(os.Environ(), "GOBIN="+tmp, "CGO_ENABLED=0", "GOFLAGS=", "GOOS=", "GOARCH=", "GOWORK=off")
+		return cmd
+	})
+}
+
+// whole lets a command install into a directory of its own and renames it to
+// dir, so that dir never holds half a program.
+func whole(root, dir string, command func(tmp string) *exec.Cmd) error {
 	tmp, err := os.MkdirTemp(root, ".install-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	cmd := exec.CommandContext(ctx, "go", "install", what)
+	cmd := command(tmp)
 	cmd.Dir = tmp
-	// GOBIN cannot be set when cross-compiling, and GOFLAGS of the project
-	// (-mod=vendor) do not fit the module of another.
-	cmd.Env = append(os.Environ(), "GOBIN="+tmp, "CGO_ENABLED=0", "GOFLAGS=", "GOOS=", "GOARCH=", "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go install %s: %w\n%s", what, err, strings.TrimSpace(string(out)))
+		return fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, strings.TrimSpace(string(out)))
 	}
 	if err := os.RemoveAll(dir); err != nil { // left by an interrupted install of another kind
 		return err
