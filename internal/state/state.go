@@ -30,8 +30,15 @@ func ReleaseKey(id string) string { return "releases/" + id }
 // BlobKey returns the key of displaced bytes, relative to the state's prefix.
 func BlobKey(d storage.Digest) string { return "blobs/" + d.String() }
 
+// ProbeDir is where a probe of the storage writes, relative to the state's
+// prefix. What lies there is of no use to anybody else.
+const ProbeDir = "probe/"
+
+// IntentsDir is where the intents lie, relative to the state's prefix.
+const IntentsDir = "intents/"
+
 // IntentKey returns the key of an intent, relative to the state's prefix.
-func IntentKey(id string) string { return "intents/" + id }
+func IntentKey(id string) string { return IntentsDir + id }
 
 // Site names the place that state belongs to. State that names another one is
 // refused: it was copied, or two sites share a state prefix.
@@ -69,6 +76,9 @@ type Head struct {
 	// Held is set where the live release was chosen over the mark, by a
 	// rollback: what is at or below the mark does not come back by itself.
 	Held bool `json:"held,omitempty"`
+	// Capabilities is what the storage was found to do. Nil: its conditions
+	// are known to hold, or nobody has looked yet.
+	Capabilities *Capabilities `json:"capabilities,omitempty"`
 }
 
 // Suspect is an intent whose keys are to be looked at again.

@@ -46,6 +46,10 @@ func golden() (Head, Release, Intent) {
 		},
 		Doubt: []string{"01jd0000000000000000000000"},
 		Owed:  []Debt{{Intent: "01jd0000000000000000000001", Delete: true, Purge: []string{"cloudflare zone 1"}}},
+		Capabilities: &Capabilities{
+			Store: "https://s3.example/www", Checked: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+			Create: Kept, Update: Broken, Copy: Kept, CopyIf: Refused,
+		},
 	}
 	release := Release{
 		Format: 1, ID: "01jd0000000000000000000002", Parent: "01jd0000000000000000000001", Site: testSite,
@@ -144,6 +148,8 @@ func TestRefusals(t *testing.T) {
 		{"no format", head, pack(t, `{`+site+`}`), "its format is 0"},
 		{"other site", head, pack(t, `{"format":1,"site":{"bucket":"www","prefix":"shop/"}}`), `the head belongs to the site "www/shop/", not to "www/blog/"`},
 		{"unknown field", head, pack(t, `{"format":1,`+site+`,"new":1}`), `unknown field "new"`},
+		{"unknown promise", head, pack(t, `{"format":1,`+site+`,"capabilities":{"create":"kept","update":"perhaps","copy":"kept","copyIf":"kept"}}`), `"perhaps" is not what a storage was found to do`},
+		{"promise missing", head, pack(t, `{"format":1,`+site+`,"capabilities":{"create":"kept","update":"kept","copy":"kept"}}`), `"" is not what a storage was found to do`},
 		{"bad id", head, pack(t, `{"format":1,`+site+`,"live":"../x"}`), `"../x" is not the id of a release`},
 		{"more after the end", head, pack(t, `{"format":1,`+site+"}\n{}\n"), "it goes on after its end"},
 		{"two values", head, pack(t, `{"format":1,`+site+"} 1\n"), "more than one value"},

@@ -53,6 +53,18 @@ func (c CopySource) Resolve() CopySource {
 	return c
 }
 
+// Identity returns what s, or the store that it is a part of, calls itself.
+// It is empty for a store that is not an Identifier.
+func Identity(s Store) string {
+	if w, ok := s.(wrapper); ok {
+		s = w.store()
+	}
+	if i, ok := s.(Identifier); ok {
+		return i.Identity()
+	}
+	return ""
+}
+
 // wrapper is what all results of Prefixed have in common.
 type wrapper interface {
 	store() Store

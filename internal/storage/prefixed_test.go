@@ -276,3 +276,19 @@ func TestPrefixedListStaysInside(t *testing.T) {
 		t.Errorf("listed %q, and the error is %v", keys, last)
 	}
 }
+
+// service is a store that names itself.
+type service struct{ storage.Store }
+
+func (service) Identity() string { return "https://s3.example/www" }
+
+func TestIdentity(t *testing.T) {
+	for _, s := range []storage.Store{service{}, storage.Prefixed(service{}, "a"), storage.Prefixed(storage.Prefixed(service{}, "a"), "b")} {
+		if got := storage.Identity(s); got != "https://s3.example/www" {
+			t.Errorf("%T is %q", s, got)
+		}
+	}
+	if got := storage.Identity(storage.Prefixed(struct{ storage.Store }{}, "a")); got != "" {
+		t.Errorf("a store without a name is %q", got)
+	}
+}

@@ -110,6 +110,16 @@ type CopySource struct {
 	Size  int64  // bytes; providers copy large objects in parts
 }
 
+// Identifier is implemented by stores that are reached over a network, where
+// what a service promises and what it does can differ. A deploy tries those
+// out and remembers the result by this name. A store whose conditions are code
+// of its own, as a directory's are, does not implement it.
+type Identifier interface {
+	// Identity names the service and the bucket, without credentials: two
+	// stores of the same name keep or break the same promises.
+	Identity() string
+}
+
 // Meter is implemented by stores that count what they send.
 type Meter interface {
 	// Usage returns the running totals since the store was made.

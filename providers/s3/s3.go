@@ -18,7 +18,7 @@ import (
 )
 
 // Store is one bucket. It implements storage.Store, storage.Copier,
-// storage.Aborter, storage.Checker and storage.Meter.
+// storage.Aborter, storage.Checker, storage.Identifier and storage.Meter.
 type Store struct {
 	target
 	client *awss3.Client
@@ -30,11 +30,12 @@ type Store struct {
 }
 
 var (
-	_ storage.Store   = (*Store)(nil)
-	_ storage.Copier  = (*Store)(nil)
-	_ storage.Aborter = (*Store)(nil)
-	_ storage.Meter   = (*Store)(nil)
-	_ storage.Checker = (*Store)(nil)
+	_ storage.Store      = (*Store)(nil)
+	_ storage.Copier     = (*Store)(nil)
+	_ storage.Aborter    = (*Store)(nil)
+	_ storage.Meter      = (*Store)(nil)
+	_ storage.Checker    = (*Store)(nil)
+	_ storage.Identifier = (*Store)(nil)
 )
 
 // New returns the bucket that o describes. It sends no request to it; an
@@ -71,6 +72,10 @@ func (s *Store) Limits() Limits { return s.Preset.Limits }
 
 // Endpoint returns the URL of the service, without the bucket.
 func (s *Store) Endpoint() string { return s.host }
+
+// Identity returns the URL of the bucket, in path style whatever the requests
+// use.
+func (s *Store) Identity() string { return s.host + "/" + s.bucket }
 
 // Region returns the region that requests are signed for.
 func (s *Store) Region() string { return s.region }
