@@ -215,7 +215,7 @@ func (d *dated) WriteHeader(status int) {
 func (d *dated) Unwrap() http.ResponseWriter { return d.ResponseWriter }
 
 var (
-	recordID = regexp.MustCompile(`(releases|intents)/[0-9a-z]{26}`)
+	recordID = regexp.MustCompile(`(releases|intents|probe)/[0-9a-z]{26}`)
 	blobID   = regexp.MustCompile(`(blobs/[0-9a-f]{6})[0-9a-f]+`)
 	keyTag   = regexp.MustCompile(`<Key>([^<]*)</Key>`)
 )

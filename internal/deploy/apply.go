@@ -286,8 +286,8 @@ func (r *Run) sent(a aim, c plan.Change) int64 {
 
 // viaCopy reports whether a change is made by copying an object onto itself.
 func (r *Run) viaCopy(c plan.Change) bool {
-	_, ok := r.Live.(storage.Copier)
-	return ok && c.Op == plan.Headers && keepsNames(c)
+	_, ok := r.copier(r.Live)
+	return ok && r.caps.Copies() && c.Op == plan.Headers && keepsNames(c)
 }
 
 func (u *upload) stage(ctx context.Context, changes []plan.Change) error {
@@ -351,7 +351,12 @@ func (u *upload) write(ctx context.Context, c plan.Change) (storage.Info, error)
 	if c.Old != nil {
 		cond = storage.Condition{ETag: c.Old.ETag}
 	}
-	return u.Live.Put(ctx, c.Path(), storage.File(u.files[c.Path()], c.New.Size, c.New.SHA256), c.New.Headers, cond)
+	if !u.holds(cond) { // then only what is there already is noticed
+		if err := u.unchanged(ctx, c); err != nil {
+			return storage.Info{}, err
+		}
+	}
+	return u.Live.Put(ctx, c.Path(), storage.File(u.files[c.Path()], c.New.Size, c.New.SHA256), c.New.Headers, u.sendable(cond))
 }
 
 // keepsNames reports whether the new headers name all that the old ones do.

@@ -3,6 +3,7 @@ package deploy
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -141,7 +142,8 @@ func (s *shelf) list(history []string, objects []state.Object) (kept, dropped []
 // can, else through this machine. The bytes are those of digest, by the guard
 // on the source's ETag or because they are hashed on their way.
 func (r *Run) copy(ctx context.Context, to storage.Store, key string, from storage.CopySource, digest storage.Digest, h storage.Headers) (storage.Info, error) {
-	if copier, ok := to.(storage.Copier); ok {
+	copier, ok := r.copier(to)
+	if ok && (from.ETag == "" || r.caps.CopyIf == state.Kept) {
 		info, err := copier.Copy(ctx, from, key, h)
 		if !errors.Is(err, storage.ErrUnsupported) {
 			return info, err
@@ -150,7 +152,8 @@ func (r *Run) copy(ctx context.Context, to storage.Store, key string, from stora
 	return r.carry(ctx, to, key, from, digest, h)
 }
 
-// carry copies an object through a temporary file of this machine.
+// carry copies an object through a temporary file of this machine. Nothing is
+// written before all of it is there and found to be what is wanted.
 func (r *Run) carry(ctx context.Context, to storage.Store, key string, from storage.CopySource, digest storage.Digest, h storage.Headers) (storage.Info, error) {
 	obj, err := from.Store.Get(ctx, from.Key)
 	if err != nil {
@@ -162,13 +165,13 @@ func (r *Run) carry(ctx context.Context, to storage.Store, key string, from stor
 		return storage.Info{}, err
 	}
 	defer os.Remove(f.Name())
-	n, err := io.Copy(f, obj.Body)
+	sum := sha256.New()
+	n, err := io.Copy(io.MultiWriter(f, sum), obj.Body)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return storage.Info{}, fmt.Errorf("copying %s: %w", from.Key, err)
 	}
-	info, err := to.Put(ctx, key, storage.File(f.Name(), n, digest), h, storage.Condition{})
-	if errors.Is(err, storage.ErrModified) { // what was read is something else
-		return info, &storage.Error{Op: "copy", Key: from.Key, Err: storage.ErrPrecondition}
+	if storage.Digest(sum.Sum(nil)) != digest {
+		return storage.Info{}, &storage.Error{Op: "copy", Key: from.Key, Err: storage.ErrPrecondition}
 	}
-	return info, err
+	return to.Put(ctx, key, storage.File(f.Name(), n, digest), h, storage.Condition{})
 }

@@ -50,8 +50,11 @@ type Options struct {
 	LockTimeout time.Duration
 
 	Workers int // objects written at once; 0: DefaultWorkers
-	Sink    event.Sink
-	Now     func() time.Time // nil: time.Now
+	// Settle is how long a write of the head must stand before it counts, on
+	// a storage whose conditions do not hold; 0: DefaultSettle.
+	Settle time.Duration
+	Sink   event.Sink
+	Now    func() time.Time // nil: time.Now
 }
 
 // DefaultWorkers is how many objects are written at once unless told
@@ -91,6 +94,11 @@ type Run struct {
 	fetched chan struct{} // closed when view and viewErr are set
 	view    *view
 	viewErr error
+
+	caps   state.Capabilities  // what is known of the storage
+	probed *state.Capabilities // what this run found out about it; nil: nothing
+	warned bool                // that the storage breaks promises
+	until  time.Time           // when waiting for other deploys ends; zero: it has not begun
 }
 
 // Open begins a run: it reads the head and the live release in the background,
@@ -99,13 +107,19 @@ func Open(ctx context.Context, o Options) *Run {
 	if o.Workers <= 0 {
 		o.Workers = DefaultWorkers
 	}
+	if o.Settle <= 0 {
+		o.Settle = DefaultSettle
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.Sink == nil {
 		o.Sink = event.Discard
 	}
-	r := &Run{Options: o, start: o.Now(), soon: outlive(ctx, handover/2), last: outlive(ctx, handover), fetched: make(chan struct{})}
+	r := &Run{
+		Options: o, start: o.Now(), soon: outlive(ctx, handover/2), last: outlive(ctx, handover),
+		fetched: make(chan struct{}), caps: state.Trusted(),
+	}
 	go func() {
 		defer close(r.fetched)
 		r.view, r.viewErr = r.read(ctx)
@@ -214,7 +228,8 @@ func (r *Run) check(p *plan.Plan) error {
 }
 
 // maxAttempts bounds how often a deploy plans again because another one
-// finished between its plan and its lock.
+// finished between its plan and its lock. One that still has time to wait
+// goes on: among many, the newest can lose the lock many times.
 const maxAttempts = 5
 
 // Deploy makes the live site equal to the desired objects. The receipt is
@@ -236,7 +251,7 @@ func (r *Run) do(ctx context.Context, aimAt func(context.Context, *view) (aim, e
 		if !isMoved(err) {
 			return fin, err
 		}
-		if attempt == maxAttempts {
+		if attempt >= maxAttempts && !r.Now().Before(r.until) {
 			return event.Finished{}, ErrLost
 		}
 		v, err = r.read(ctx)
@@ -270,6 +285,9 @@ func (r *Run) try(ctx context.Context, v *view, aimAt func(context.Context, *vie
 	r.Sink.Emit(r.planned(v, a, p))
 	if len(p.Changes) == 0 && v.settled() && a.of == nil {
 		return r.finished(v.head.Live, "", a, p), r.advance(ctx, v)
+	}
+	if err := r.tryOut(ctx, v); err != nil {
+		return event.Finished{}, err
 	}
 	t, err := r.acquire(ctx, v)
 	if err != nil {

@@ -83,6 +83,9 @@ func (r *Run) acquire(ctx context.Context, v *view) (*tx, error) {
 		Owner: r.Owner, Nonce: rand.Text(), Base: v.head.Live, Target: t.id,
 		Expires: t.began.Add(lease).UTC().Truncate(time.Second),
 	}
+	if r.probed != nil {
+		t.head.Capabilities = r.probed
+	}
 	if err := r.write(ctx, t); err != nil {
 		return nil, err
 	}
@@ -135,6 +138,9 @@ func (r *Run) write(ctx context.Context, t *tx) error {
 	if err != nil {
 		return err
 	}
+	if !r.caps.Exclusive() {
+		return r.writeSlowly(ctx, t, draft{t.head, b})
+	}
 	info, err := r.putHead(ctx, t, b)
 	if err != nil { // it may have been done all the same
 		if info, err = r.readBack(ctx, t, draft{t.head, b}, err); err != nil {
@@ -146,7 +152,8 @@ func (r *Run) write(ctx context.Context, t *tx) error {
 }
 
 func (r *Run) putHead(ctx context.Context, t *tx, b []byte) (storage.Info, error) {
-	return r.State.Put(ctx, state.HeadKey, storage.Bytes(b), stateHeaders(), storage.Condition{Absent: t.etag == "", ETag: t.etag})
+	cond := r.sendable(storage.Condition{Absent: t.etag == "", ETag: t.etag})
+	return r.State.Put(ctx, state.HeadKey, storage.Bytes(b), stateHeaders(), cond)
 }
 
 // readBack finds out what became of a head whose writing failed: the answer was
@@ -156,7 +163,6 @@ func (r *Run) putHead(ctx context.Context, t *tx, b []byte) (storage.Info, error
 // it holds a nonce, and where the head is idle the same bytes mean the same.
 func (r *Run) readBack(ctx context.Context, t *tx, wanted draft, failed error) (storage.Info, error) {
 	got, info, err := r.rawHead()
-	late := slices.IndexFunc(t.late, func(d draft) bool { return bytes.Equal(d.bytes, got) })
 	switch {
 	case err == nil && bytes.Equal(got, wanted.bytes):
 		return info, nil
@@ -167,9 +173,8 @@ func (r *Run) readBack(ctx context.Context, t *tx, wanted draft, failed error) (
 		return info, errMoved
 	case err != nil:
 		return info, err
-	case late >= 0:
-		t.etag, t.known = info.ETag, got
-		return info, &lateError{t.late[late].head}
+	case t.wroteLate(got):
+		return info, t.tookLate(got, info)
 	case bytes.Equal(got, t.known) && info.ETag != t.etag:
 		t.etag = info.ETag
 		if info, err = r.putHead(ctx, t, wanted.bytes); unmet(err) {
@@ -178,6 +183,19 @@ func (r *Run) readBack(ctx context.Context, t *tx, wanted draft, failed error) (
 		return info, err
 	}
 	return info, errMoved
+}
+
+// wroteLate reports whether a head is one of those of which this run does not
+// know whether they were written.
+func (t *tx) wroteLate(head []byte) bool {
+	return slices.ContainsFunc(t.late, func(d draft) bool { return bytes.Equal(d.bytes, head) })
+}
+
+// tookLate goes on from a head that was written late.
+func (t *tx) tookLate(head []byte, info storage.Info) error {
+	i := slices.IndexFunc(t.late, func(d draft) bool { return bytes.Equal(d.bytes, head) })
+	t.etag, t.known = info.ETag, head
+	return &lateError{t.late[i].head}
 }
 
 // rawHead reads the bytes of the head, also for a run that was interrupted.

@@ -68,19 +68,21 @@ func (r *Run) advance(ctx context.Context, v *view) error {
 // await waits while another deploy holds the head, at most LockTimeout. A
 // later attempt of the same CI run does not wait: the earlier one is dead.
 func (r *Run) await(ctx context.Context, v *view) error {
-	until := r.Now().Add(r.LockTimeout)
+	if r.until.IsZero() {
+		r.until = r.Now().Add(r.LockTimeout)
+	}
 	for look := 0; v.busy(); look++ {
 		if r.succeeds(v.head.Busy.Owner) {
 			v.takeover = true
 			return nil
 		}
-		if look > 0 && !r.Now().Before(until) {
+		if look > 0 && !r.Now().Before(r.until) {
 			return &LockedError{Busy: *v.head.Busy}
 		}
 		if look == 1 {
 			r.note("waiting for another deploy: " + v.head.Busy.Owner.String())
 		}
-		if err := r.lookAgain(ctx, v, look, until); err != nil {
+		if err := r.lookAgain(ctx, v, look); err != nil {
 			return err
 		}
 	}
@@ -92,12 +94,12 @@ const poll = 5 * time.Second
 
 // lookAgain reads the head anew. The first look is due at once: a build may
 // lie between it and what was read before.
-func (r *Run) lookAgain(ctx context.Context, v *view, look int, until time.Time) error {
+func (r *Run) lookAgain(ctx context.Context, v *view, look int) error {
 	if look > 0 {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-time.After(min(poll, until.Sub(r.Now()))):
+		case <-time.After(min(poll, r.until.Sub(r.Now()))):
 		}
 	}
 	next, err := r.read(ctx)

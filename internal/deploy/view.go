@@ -1,7 +1,6 @@
 package deploy
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -37,6 +36,9 @@ type view struct {
 	// takeover: this run takes the place of the one that holds the head,
 	// though its lease has not run out.
 	takeover bool
+	// strays are intents that the head does not know of, where one that
+	// deploys can lose the head to another without hearing of it.
+	strays []string
 }
 
 // debt is one of head.Owed with what its intent says.
@@ -96,7 +98,7 @@ func (v *view) doubts() []string {
 	if v.head.Busy != nil && (v.takeover || !v.busy()) && !slices.Contains(ids, v.head.Busy.Target) {
 		ids = append(ids, v.head.Busy.Target)
 	}
-	return ids
+	return append(ids, v.strays...)
 }
 
 // suspicion is how long after a lost lease a request may still land: one that
@@ -112,6 +114,9 @@ func (v *view) suspects() []state.Suspect {
 	if b := v.head.Busy; b != nil {
 		out = append(out, state.Suspect{Intent: b.Target, Until: b.Expires.Add(suspicion)})
 	}
+	for _, id := range v.strays { // who wrote it may still be at work
+		out = append(out, state.Suspect{Intent: id, Until: v.now.Add(lease + suspicion).UTC().Truncate(time.Second)})
+	}
 	return out
 }
 
@@ -119,12 +124,7 @@ func (v *view) suspects() []state.Suspect {
 func (r *Run) read(ctx context.Context) (*view, error) {
 	asked := r.Now()
 	v := &view{head: &state.Head{Format: state.Format, Site: r.Site}, now: asked}
-	info, err := r.get(ctx, state.HeadKey, func(body io.Reader) (err error) {
-		if v.raw, err = io.ReadAll(io.LimitReader(body, maxHead)); err == nil {
-			v.head, err = state.DecodeHead(bytes.NewReader(v.raw), r.Site)
-		}
-		return err
-	})
+	info, err := r.getHead(ctx, v)
 	switch {
 	case notExist(err):
 		return v, nil
@@ -134,6 +134,9 @@ func (r *Run) read(ctx context.Context) (*view, error) {
 	v.etag = info.ETag
 	if !info.Date.IsZero() {
 		v.now, v.skew = info.Date, info.Date.Sub(asked)
+	}
+	if err := r.recall(ctx, v); err != nil {
+		return nil, err
 	}
 	if v.head.Live == "" {
 		return v, nil
