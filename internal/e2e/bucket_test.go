@@ -31,7 +31,10 @@ type bucket struct {
 }
 
 func newBucket(t *testing.T) *bucket {
-	server := testbed.MinIO(t)
+	return bucketOf(t, testbed.MinIO(t))
+}
+
+func bucketOf(t *testing.T, server *testbed.S3) *bucket {
 	return &bucket{server: server, name: server.NewBucket(t), proxy: testbed.NewCountingProxy(t, server.Endpoint)}
 }
 
