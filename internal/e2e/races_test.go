@@ -57,15 +57,15 @@ func TestRacesOnLiars(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%d", server.Name, n), func(t *testing.T) {
 				r := newRace(t, program, server, n)
 				for round := range 2 {
-					r.run(t)
+					published := r.run(t)
 					out := r.newest().run(t, "deploy")
 					r.bucket.wantSite(t, r.newest().files(t), server.Name != "rclone")
 					if round == 0 {
 						r.advance(t)
 						continue
 					}
-					if len(r.warned) != n {
-						t.Errorf("%d of %d deploys warned; the last one wrote:\n%s", len(r.warned), n, out)
+					if len(r.warned) < max(len(published), 1) {
+						t.Errorf("%d deploys warned, of %d that wrote; the last one wrote:\n%s", len(r.warned), len(published), out)
 					}
 				}
 			})
