@@ -34,11 +34,7 @@ func URLs(base *url.URL, path string) []string {
 // URL returns the one URL to show for the file at path: that of the directory
 // for an index page, else the file's own, which works on any server.
 func URL(base *url.URL, path string) string {
-	dir, name := splitPath(path)
-	if stem, isPage := cutHTML(name); isPage && stem == "index" {
-		path = dir
-	}
-	return origin(base) + "/" + escapePath(path)
+	return origin(base) + "/" + Relative(path)
 }
 
 // origin returns base up to, and with, its path, without a slash at the end.
@@ -69,7 +65,6 @@ func cutHTML(name string) (stem string, ok bool) {
 // ASCII, as UTF-8. To these come %, because a file's name is not encoded yet,
 // and \, which browsers read as a slash.
 func escapePath(p string) string {
-	const hex = "0123456789ABCDEF"
 	var b strings.Builder
 	b.Grow(len(p))
 	for i := range len(p) {
@@ -78,9 +73,14 @@ func escapePath(p string) string {
 			b.WriteByte(c)
 			continue
 		}
-		b.WriteByte('%')
-		b.WriteByte(hex[c>>4])
-		b.WriteByte(hex[c&15])
+		writeEscape(&b, c)
 	}
 	return b.String()
+}
+
+func writeEscape(b *strings.Builder, c byte) {
+	const hex = "0123456789ABCDEF"
+	b.WriteByte('%')
+	b.WriteByte(hex[c>>4])
+	b.WriteByte(hex[c&15])
 }
