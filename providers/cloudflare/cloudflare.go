@@ -18,30 +18,55 @@ import (
 
 	"github.com/cloudflare/cloudflare-go/v7/cache"
 	"github.com/cloudflare/cloudflare-go/v7/option"
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
 	"github.com/pandastack-io/pandastack/internal/cdn"
 )
 
-// Limits of purging by URL on the Free plan, the lowest of all plans, from
-// https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits.
-const (
-	DefaultBatchSize = 100 // URLs in one request
-	MaxBatchSize     = 500 // URLs in one request, Enterprise plan
-	urlsPerSecond    = 800 // per account, moving average
-)
+// account is what an account may ask for, by its plan
+// (https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits,
+// as of July 2026).
+type account struct {
+	batch         int           // URLs in one request
+	urlsPerSecond int           // moving average
+	broadEvery    time.Duration // requests by prefix, host, tag, or for everything
+	broadBurst    int
+}
 
-// smallBatch is how many URLs one request could hold until 2025. Accounts
-// that still have that limit answer 400 to more.
-const smallBatch = 30
+// accounts are the plans. The limits are those of the account, not of the zone.
+var accounts = map[string]account{
+	"free":       {100, 800, 12 * time.Second, 25},
+	"pro":        {100, 1500, time.Second / 5, 25},
+	"business":   {100, 1500, time.Second / 10, 50},
+	"enterprise": {500, 3000, time.Second / 50, 500},
+}
+
+// DefaultPlan has the lowest limits.
+const DefaultPlan = "free"
+
+// MaxBatchSize is how many URLs one request may have on any plan.
+const MaxBatchSize = 500
+
+const (
+	// smallBatch is how many URLs one request could hold until 2025, and how
+	// many prefixes or hosts. Accounts that still have that limit answer 400
+	// to more.
+	smallBatch = 30
+	// patience is how many seconds of URLs at the plan's rate a purge may
+	// have, before prefixes are quicker. On all plans this stays far below
+	// the 1,200 requests in five minutes that the API takes from one user.
+	patience = 25
+	// deepest is how many slashes a prefix may have
+	// (https://developers.cloudflare.com/cache/how-to/purge-cache/purge_by_prefix/).
+	deepest = 31
+)
 
 const (
 	defaultBaseURL = "https://api.cloudflare.com/client/v4/"
 	defaultRetries = 4
 	defaultTimeout = 20 * time.Second
 	defaultMaxWait = 2 * time.Minute
-	parallel       = 4 // requests in flight; enough to reach urlsPerSecond at 400 ms each
+	parallel       = 4 // requests in flight; enough to reach 800 URLs a second at 400 ms each
 )
 
 // Options says which zone to purge, and how. ZoneID and Token are required.
@@ -51,8 +76,14 @@ type Options struct {
 	// BaseURL replaces https://api.cloudflare.com/client/v4/. Plain http is
 	// accepted for the local machine only.
 	BaseURL string
+	// Plan is the account's plan: free, pro, business or enterprise. It
+	// decides how much is asked for at once. Empty: DefaultPlan.
+	Plan string
+	// Tag is a Cache-Tag that all answers of the site carry, and no others.
+	// Empty: there is none.
+	Tag string
 	// BatchSize is the number of URLs in one request, at most MaxBatchSize;
-	// 0: DefaultBatchSize.
+	// 0: what the plan allows.
 	BatchSize int
 	// HTTPClient is used instead of one on http.DefaultTransport. Redirects
 	// are never followed.
@@ -71,10 +102,12 @@ type Purger struct {
 	name    string
 	zone    string
 	token   string
+	limits  cdn.Limits
 	timeout time.Duration
 	maxWait time.Duration
-	batch   atomic.Int64 // URLs in one request; shrinks to smallBatch for good
-	pace    *rate.Limiter
+	batch   atomic.Int64  // URLs in one request; shrinks to smallBatch for good
+	urls    *rate.Limiter // URLs
+	broad   *rate.Limiter // requests of all other kinds
 	service *cache.CacheService
 }
 
@@ -86,6 +119,10 @@ func New(o Options) (*Purger, error) {
 	o = o.withDefaults()
 	if !zoneID.MatchString(o.ZoneID) {
 		return nil, fmt.Errorf("%q is not a Cloudflare zone id, which has 32 hexadecimal digits; it is on the overview page of the zone", o.ZoneID)
+	}
+	plan, ok := accounts[o.Plan]
+	if !ok {
+		return nil, fmt.Errorf("%q is not a plan of Cloudflare: free, pro, business or enterprise", o.Plan)
 	}
 	if err := checkToken(o.Token); err != nil {
 		return nil, err
@@ -99,8 +136,9 @@ func New(o Options) (*Purger, error) {
 	client := *o.HTTPClient
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	p := &Purger{
-		name: "cloudflare zone " + o.ZoneID[:8], zone: o.ZoneID, token: o.Token,
-		timeout: o.Timeout, maxWait: o.MaxWait, pace: newPace(o.BatchSize),
+		name: Name(o), zone: o.ZoneID, token: o.Token, limits: Limits(o),
+		timeout: o.Timeout, maxWait: o.MaxWait, urls: newPace(plan.urlsPerSecond, o.BatchSize),
+		broad: rate.NewLimiter(rate.Every(plan.broadEvery), plan.broadBurst),
 		service: cache.NewCacheService(
 			option.WithBaseURL(o.BaseURL), option.WithAPIToken(o.Token),
 			option.WithHTTPClient(&client), option.WithMaxRetries(max(o.Retries, 0))),
@@ -114,8 +152,11 @@ func (o Options) withDefaults() Options {
 	if o.BaseURL == "" {
 		o.BaseURL = defaultBaseURL
 	}
+	if o.Plan == "" {
+		o.Plan = DefaultPlan
+	}
 	if o.BatchSize == 0 {
-		o.BatchSize = DefaultBatchSize
+		o.BatchSize = accounts[o.Plan].batch
 	}
 	if o.HTTPClient == nil {
 		o.HTTPClient = &http.Client{}
@@ -156,33 +197,37 @@ func checkBaseURL(base string) error {
 	return nil
 }
 
-// newPace returns a limiter that lets at most urlsPerSecond through in any
+// newPace returns a limiter that lets at most so many URLs through in any
 // second: what it lets through at once counts too.
-func newPace(batch int) *rate.Limiter {
-	return rate.NewLimiter(rate.Limit(max(urlsPerSecond-batch, batch)), batch)
+func newPace(perSecond, batch int) *rate.Limiter {
+	return rate.NewLimiter(rate.Limit(max(perSecond-batch, batch)), batch)
 }
 
-// Name returns "cloudflare zone " and the first eight digits of the zone id.
+// Name returns what a purger with these options is called: "cloudflare zone "
+// and the first eight digits of the zone id. It needs no token.
+func Name(o Options) string { return "cloudflare zone " + o.ZoneID[:min(8, len(o.ZoneID))] }
+
+// Limits returns those of a purger with these options. It needs no token.
+func Limits(o Options) cdn.Limits {
+	o = o.withDefaults()
+	return cdn.Limits{
+		Batch: o.BatchSize, MaxURLs: patience * accounts[o.Plan].urlsPerSecond,
+		Prefixes: smallBatch, PrefixBatch: smallBatch, PrefixDepth: deepest, HostBatch: smallBatch,
+		Tag: o.Tag, PerOrigin: true,
+	}
+}
+
+// Name returns what Name returns for the purger's options.
 func (p *Purger) Name() string { return p.name }
 
-// Purge purges the URLs by file. It stops at the first request that Cloudflare
-// refuses for good. The error is a *cdn.Error.
-func (p *Purger) Purge(ctx context.Context, set cdn.ChangeSet) (cdn.Result, error) {
+// Limits returns what Limits returns for the purger's options.
+func (p *Purger) Limits() cdn.Limits { return p.limits }
+
+// Purge sends the requests, four at once. The error is a *cdn.Error.
+func (p *Purger) Purge(ctx context.Context, requests ...cdn.Request) (cdn.Result, error) {
 	run := &run{Purger: p, left: p.maxWait}
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(parallel)
-	for rest := set.URLs; len(rest) > 0 && gctx.Err() == nil; {
-		n := min(len(rest), int(p.batch.Load()))
-		urls := rest[:n]
-		rest = rest[n:]
-		g.Go(func() error { return run.purge(gctx, urls) })
-	}
-	err := g.Wait()
-	done := run.result()
-	if ctx.Err() != nil && done.URLs < len(set.URLs) {
-		err = ctx.Err() // what the requests in flight say is only its echo
-	}
-	return done, p.failed(err)
+	res, err := cdn.Each(ctx, parallel, requests, run.purge)
+	return res, p.failed(err)
 }
 
 // failed makes a *cdn.Error of err, unless it is nil.

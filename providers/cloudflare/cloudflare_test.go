@@ -19,6 +19,27 @@ import (
 // server adapts the fake to the suite.
 type server struct{ *fake.Server }
 
+func (s server) Purged() []cdntest.Item {
+	var out []cdntest.Item
+	for _, item := range s.Server.Purged() {
+		kind, name, ok := strings.Cut(item, " ")
+		url, origin, _ := strings.Cut(item, " from ")
+		switch {
+		case kind == "prefix":
+			out = append(out, cdntest.Item{Kind: cdn.Prefixes, Name: "https://" + name})
+		case kind == "host":
+			out = append(out, cdntest.Item{Kind: cdn.Hosts, Name: name})
+		case kind == "tag":
+			out = append(out, cdntest.Item{Kind: cdn.Tags, Name: name})
+		case kind == "everything" && !ok:
+			out = append(out, cdntest.Item{Kind: cdn.Everything})
+		default:
+			out = append(out, cdntest.Item{Kind: cdn.URLs, Name: url, Origin: origin})
+		}
+	}
+	return out
+}
+
 func (s server) Requests() int { return len(s.Log()) }
 
 func (s server) Inject(f cdntest.Fault, n int) {
@@ -55,10 +76,16 @@ func start(t *testing.T, so fake.Options, o cloudflare.Options) (*cloudflare.Pur
 	return p, s
 }
 
+// purge plans and purges URLs of example.com.
+func purge(t *testing.T, p cdn.Purger, urls ...string) (cdn.Result, error) {
+	t.Helper()
+	return p.Purge(t.Context(), cdn.NewPlan(p.Limits(), cdn.Change{Bases: []string{"https://example.com/"}, URLs: urls}).Requests...)
+}
+
 func TestConformance(t *testing.T) {
 	with := func(token string) func(t *testing.T) (cdn.Purger, cdntest.Fake) {
 		return func(t *testing.T) (cdn.Purger, cdntest.Fake) {
-			p, s := start(t, fake.Options{Hosts: []string{"www.example.com"}}, cloudflare.Options{Token: token, Retries: 2})
+			p, s := start(t, fake.Options{Hosts: []string{"www.example.com"}}, cloudflare.Options{Token: token, Retries: 2, Tag: "site"})
 			return p, server{s}
 		}
 	}
@@ -76,13 +103,13 @@ func TestBatches(t *testing.T) {
 	for i := range urls {
 		urls[i] = fmt.Sprintf("https://example.com/%03d", i)
 	}
-	res, err := p.Purge(t.Context(), cdn.ChangeSet{URLs: urls})
-	if want := (cdn.Result{URLs: 250, Requests: 3}); err != nil || res != want {
-		t.Errorf("Purge = %+v, %v; want %+v", res, err, want)
+	res, err := purge(t, p, urls...)
+	if err != nil || res.URLs != 250 || res.Requests != 3 || res.Owed != nil {
+		t.Errorf("Purge = %+v, %v", res, err)
 	}
 	for _, r := range s.Log() {
 		if !r.Purged {
-			t.Errorf("a request of %d URLs was refused: %d", len(r.URLs), r.Status)
+			t.Errorf("a request of %d URLs was refused: %d", len(r.Items), r.Status)
 		}
 	}
 }
@@ -95,7 +122,7 @@ func TestSmallBatches(t *testing.T) {
 		urls = append(urls, "https://example.com/"+strings.Repeat("a", i/26)+string(rune('a'+i%26)))
 	}
 	slices.Sort(urls)
-	res, err := p.Purge(t.Context(), cdn.ChangeSet{URLs: urls})
+	res, err := purge(t, p, urls...)
 	if err != nil || res.URLs != 1000 {
 		t.Fatalf("Purge = %+v, %v", res, err)
 	}
@@ -109,7 +136,7 @@ func TestSmallBatches(t *testing.T) {
 		t.Errorf("Result = %+v, but there were %d requests", res, first)
 	}
 	// The account's limit is remembered.
-	if _, err := p.Purge(t.Context(), cdn.ChangeSet{URLs: urls[:60]}); err != nil {
+	if _, err := purge(t, p, urls[:60]...); err != nil {
 		t.Fatal(err)
 	}
 	if again := len(s.Log()) - first; again != 2 {
@@ -204,7 +231,7 @@ func TestFailures(t *testing.T) {
 			if c.urls == nil {
 				c.urls = url
 			}
-			res, err := p.Purge(t.Context(), cdn.ChangeSet{URLs: c.urls})
+			res, err := purge(t, p, c.urls...)
 			var e *cdn.Error
 			if !errors.As(err, &e) {
 				t.Fatalf("Purge = %v", err)
@@ -215,7 +242,7 @@ func TestFailures(t *testing.T) {
 			if c.is != nil && !errors.Is(err, c.is) {
 				t.Errorf("%v is not %v", err, c.is)
 			}
-			if res != (cdn.Result{Requests: 1}) {
+			if res.URLs != 0 || res.Requests != 1 || len(res.Owed) != 1 {
 				t.Errorf("Result = %+v", res)
 			}
 		})
@@ -226,7 +253,7 @@ func TestFailures(t *testing.T) {
 func TestWaitIsShared(t *testing.T) {
 	p, s := start(t, fake.Options{}, cloudflare.Options{MaxWait: 100 * time.Millisecond, Retries: 9})
 	s.Inject(-1, fake.RetryAfter("0.04"))
-	_, err := p.Purge(t.Context(), cdn.ChangeSet{URLs: []string{"https://example.com/"}})
+	_, err := purge(t, p, "https://example.com/")
 	if !errors.Is(err, cdn.ErrLimited) {
 		t.Fatalf("Purge = %v", err)
 	}
@@ -239,7 +266,7 @@ func TestWaitIsShared(t *testing.T) {
 func TestNoAnswer(t *testing.T) {
 	p, s := start(t, fake.Options{}, cloudflare.Options{Timeout: 50 * time.Millisecond, Retries: 1})
 	s.Inject(-1, fake.Stall)
-	_, err := p.Purge(t.Context(), cdn.ChangeSet{URLs: []string{"https://example.com/"}})
+	_, err := purge(t, p, "https://example.com/")
 	if !errors.Is(err, cdn.ErrUnreachable) || !strings.HasSuffix(err.Error(), "after 2 attempts: no answer within 50ms") {
 		t.Errorf("Purge = %v", err)
 	}
@@ -274,7 +301,7 @@ func TestEnvironmentIsNotRead(t *testing.T) {
 	}
 	t.Setenv("CLOUDFLARE_BASE_URL", "http://127.0.0.1:1/")
 	p, _ := start(t, fake.Options{}, cloudflare.Options{})
-	if _, err := p.Purge(t.Context(), cdn.ChangeSet{URLs: []string{"https://example.com/"}}); err != nil {
+	if _, err := purge(t, p, "https://example.com/"); err != nil {
 		t.Error(err)
 	}
 }

@@ -7,13 +7,19 @@ import (
 )
 
 func TestPaceStaysBelowTheLimit(t *testing.T) {
-	for _, batch := range []int{1, 30, DefaultBatchSize, 400} {
-		l := newPace(batch)
-		if l.Burst() < batch {
-			t.Errorf("a batch of %d never passes a burst of %d", batch, l.Burst())
+	for name, plan := range accounts {
+		for _, batch := range []int{1, smallBatch, plan.batch, 400} {
+			l := newPace(plan.urlsPerSecond, batch)
+			if l.Burst() < batch {
+				t.Errorf("%s: a batch of %d never passes a burst of %d", name, batch, l.Burst())
+			}
+			if most := float64(l.Limit()) + float64(l.Burst()); most > float64(plan.urlsPerSecond) {
+				t.Errorf("%s: batches of %d: up to %.0f URLs in a second", name, batch, most)
+			}
 		}
-		if most := float64(l.Limit()) + float64(l.Burst()); most > urlsPerSecond {
-			t.Errorf("batches of %d: up to %.0f URLs in a second", batch, most)
+		// The API takes 1,200 requests in five minutes from one user.
+		if l := Limits(Options{Plan: name}); l.MaxURLs/l.Batch > 600 {
+			t.Errorf("%s: %d requests for one purge", name, l.MaxURLs/l.Batch)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,67 +23,102 @@ import (
 // maxBody is how much of an answer is read. A real one is below 1 kB.
 const maxBody = 1 << 20
 
-// run is one call of Purge: what it has done, and how long it may still wait.
+// run is one call of Purge: how long it may still wait.
 type run struct {
 	*Purger
 	mu   sync.Mutex
 	left time.Duration
-	done cdn.Result
 }
 
-func (r *run) result() cdn.Result {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.done
-}
-
-func (r *run) count(urls, requests int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.done.URLs += urls
-	r.done.Requests += requests
-}
-
-// purge purges one batch. Where Cloudflare calls a large one malformed, the
-// limit of the account may be the old one: it is sent again in small batches,
-// and so are all that follow. The text of that refusal is not documented, so
-// it is not looked at.
-func (r *run) purge(ctx context.Context, urls []string) error {
-	err := r.send(ctx, urls)
-	if len(urls) <= smallBatch || !isMalformed(err) {
-		return err
+// purge does one request, and returns how many it took. Where Cloudflare calls
+// a large batch of URLs malformed, the limit of the account may be the old one:
+// it is sent again in small batches, and so are all that follow. The text of
+// that refusal is not documented, so it is not looked at.
+func (r *run) purge(ctx context.Context, req cdn.Request) (int, error) {
+	if req.Kind != cdn.URLs {
+		return 1, r.send(ctx, req)
 	}
-	for part := range slices.Chunk(urls, smallBatch) {
-		if err := r.send(ctx, part); err != nil {
-			return err
+	made := 0
+	if batch := int(r.batch.Load()); len(req.Items) <= batch {
+		made++
+		if err := r.send(ctx, req); len(req.Items) <= smallBatch || !isMalformed(err) {
+			return made, err
+		}
+	}
+	for part := range slices.Chunk(req.Items, smallBatch) {
+		made++
+		if err := r.send(ctx, cdn.Request{Kind: req.Kind, Items: part, Origin: req.Origin}); err != nil {
+			return made, err
 		}
 	}
 	r.batch.Store(min(r.batch.Load(), smallBatch))
-	return nil
+	return made, nil
 }
 
 // send makes one request, with retries.
-func (r *run) send(ctx context.Context, urls []string) error {
-	if err := r.pace.WaitN(ctx, len(urls)); err != nil {
+func (r *run) send(ctx context.Context, req cdn.Request) error {
+	pace, n := r.broad, 1
+	if req.Kind == cdn.URLs {
+		pace, n = r.urls, len(req.Items)
+	}
+	if err := pace.WaitN(ctx, n); err != nil {
 		if ctx.Err() == nil { // the wait would outlast the deadline
 			err = context.DeadlineExceeded
 		}
 		return err
 	}
-	var files cache.CachePurgeParamsBodyCachePurgeSingleFile
-	files.Files.Value, files.Files.Present = urls, true
-	params := cache.CachePurgeParams{Body: files}
+	params := cache.CachePurgeParams{Body: body(req)}
 	params.ZoneID.Value, params.ZoneID.Present = r.zone, true
-	r.count(0, 1)
 	x := &exchange{run: r}
 	// A []byte takes any answer: the SDK would not report success:false.
 	var raw []byte
 	_, err := r.service.Purge(ctx, params, option.WithMiddleware(x.attempt), option.WithResponseBodyInto(&raw))
-	if err := x.verdict(ctx, err); err != nil {
-		return err
+	return x.verdict(ctx, err)
+}
+
+// body returns a request as the API has it. Its selectors exclude each other.
+func body(req cdn.Request) cache.CachePurgeParamsBodyUnion {
+	switch req.Kind {
+	case cdn.Prefixes:
+		var b cache.CachePurgeParamsBodyCachePurgeFlexPurgeByPrefixes
+		b.Prefixes.Value, b.Prefixes.Present = bare(req.Items), true
+		return b
+	case cdn.Hosts:
+		var b cache.CachePurgeParamsBodyCachePurgeFlexPurgeByHostnames
+		b.Hosts.Value, b.Hosts.Present = req.Items, true
+		return b
+	case cdn.Tags:
+		var b cache.CachePurgeParamsBodyCachePurgeFlexPurgeByTags
+		b.Tags.Value, b.Tags.Present = req.Items, true
+		return b
+	case cdn.Everything:
+		var b cache.CachePurgeParamsBodyCachePurgeEverything
+		b.PurgeEverything.Value, b.PurgeEverything.Present = true, true
+		return b
 	}
-	r.count(len(urls), 0)
-	return nil
+	if req.Origin == "" {
+		var b cache.CachePurgeParamsBodyCachePurgeSingleFile
+		b.Files.Value, b.Files.Present = req.Items, true
+		return b
+	}
+	var b cache.CachePurgeParamsBodyCachePurgeSingleFileWithURLAndHeaders
+	for _, u := range req.Items {
+		var f cache.CachePurgeParamsBodyCachePurgeSingleFileWithURLAndHeadersFile
+		f.URL.Value, f.URL.Present = u, true
+		f.Headers.Value, f.Headers.Present = map[string]string{"Origin": req.Origin}, true
+		b.Files.Value = append(b.Files.Value, f)
+	}
+	b.Files.Present = true
+	return b
+}
+
+// bare returns prefixes as the API has them, without their scheme.
+func bare(prefixes []string) []string {
+	out := make([]string, len(prefixes))
+	for i, p := range prefixes {
+		_, out[i], _ = strings.Cut(p, "://")
+	}
+	return out
 }
 
 // exchange is one request with its attempts, and the last answer.

@@ -21,14 +21,14 @@ func testTemporary(t *testing.T, h Harness) {
 			t.Parallel()
 			p, fake := h.New(t)
 			fake.Inject(f, times)
-			set := h.urls(3)
-			res, err := p.Purge(t.Context(), cdn.ChangeSet{URLs: set})
+			requests := h.plan(p, h.urls(3))
+			res, err := p.Purge(t.Context(), requests...)
 			if err != nil {
 				t.Fatal(err)
 			}
-			covers(t, fake, set)
-			if res.URLs != len(set) {
-				t.Errorf("Result = %+v, want %d URLs", res, len(set))
+			purgedExactly(t, fake, requests)
+			if res.URLs != 3 || res.Owed != nil {
+				t.Errorf("Result = %+v, want 3 URLs", res)
 			}
 			if fake.Requests() != res.Requests+times {
 				t.Errorf("%d requests arrived for %d and %d retries", fake.Requests(), res.Requests, times)
@@ -48,10 +48,12 @@ func testPermanent(t *testing.T, h Harness) {
 			t.Parallel()
 			p, fake := h.New(t)
 			fake.Inject(f, -1)
-			res, err := p.Purge(t.Context(), cdn.ChangeSet{URLs: h.urls(1000)})
+			requests := h.plan(p, h.urls(1000))
+			res, err := p.Purge(t.Context(), requests...)
 			h.checkFailure(t, p, err)
-			if res.URLs != 0 || len(fake.Purged()) != 0 {
-				t.Errorf("Result = %+v, but nothing was acknowledged", res)
+			owesAll(t, res, requests)
+			if len(fake.Purged()) != 0 {
+				t.Errorf("purged %v", fake.Purged())
 			}
 			// Those in flight when the first fails may use up their attempts
 			// too, and each may be split once.
@@ -81,8 +83,16 @@ func (h Harness) checkFailure(t *testing.T, p cdn.Purger, err error) {
 	h.secretFree(t, err.Error()+e.Hint)
 }
 
+// owesAll fails the test unless nothing was acknowledged.
+func owesAll(t *testing.T, res cdn.Result, requests []cdn.Request) {
+	t.Helper()
+	if res.URLs != 0 || !slices.Equal(items(res.Owed), items(requests)) {
+		t.Errorf("%d URLs are done and %d requests owed: want none, and all %d", res.URLs, len(res.Owed), len(requests))
+	}
+}
+
 // testHalfway lets some requests through before the CDN fails: only these are
-// counted.
+// counted, and all others are owed.
 func testHalfway(t *testing.T, h Harness) {
 	p, fake := h.New(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -93,20 +103,31 @@ func testHalfway(t *testing.T, h Harness) {
 		}
 		fake.Inject(Refused, -1)
 	}()
-	set := h.urls(50_000)
-	res, err := p.Purge(ctx, cdn.ChangeSet{URLs: set})
+	l := p.Limits()
+	n := 10_000
+	if l.MaxURLs > 0 {
+		n = min(n, l.MaxURLs)
+	}
+	var requests []cdn.Request
+	for part := range slices.Chunk(h.urls(n), max(1, min(l.Batch, n/100))) {
+		requests = append(requests, cdn.Request{Kind: cdn.URLs, Items: part, Covers: len(part)})
+	}
+	res, err := p.Purge(ctx, requests...)
 	h.checkFailure(t, p, err)
-	purged := slices.Compact(slices.Sorted(slices.Values(fake.Purged())))
 	// What was in flight when the first request failed may have been purged
 	// without the purger hearing of it.
-	if res.URLs == 0 || res.URLs > len(purged) || len(purged) == len(set) {
-		t.Errorf("Result = %+v, and %d of %d URLs were purged", res, len(purged), len(set))
+	if purged := len(fake.Purged()); res.URLs == 0 || res.URLs > purged || purged == n {
+		t.Errorf("%d URLs are done, and %d of %d were purged", res.URLs, purged, n)
+	}
+	if owed := len(items(res.Owed)); res.URLs+owed != n {
+		t.Errorf("%d URLs are done and %d owed of %d", res.URLs, owed, n)
 	}
 }
 
 func testDenied(t *testing.T, h Harness) {
 	p, fake := h.BadToken(t)
-	res, err := p.Purge(t.Context(), cdn.ChangeSet{URLs: h.urls(1000)})
+	requests := h.plan(p, h.urls(1000))
+	res, err := p.Purge(t.Context(), requests...)
 	h.checkFailure(t, p, err)
 	if !errors.Is(err, cdn.ErrDenied) {
 		t.Errorf("the error is %v: want ErrDenied", err)
@@ -115,9 +136,7 @@ func testDenied(t *testing.T, h Harness) {
 	if errors.As(err, &e) && e.Hint == "" {
 		t.Error("the error has no hint")
 	}
-	if res.URLs != 0 || len(fake.Purged()) != 0 {
-		t.Errorf("Result = %+v, but nothing was acknowledged", res)
-	}
+	owesAll(t, res, requests)
 	if n := fake.Requests(); n > h.Parallel {
 		t.Errorf("%d requests: bad credentials are not to be tried again", n)
 	}
@@ -130,7 +149,7 @@ func testLongWait(t *testing.T, h Harness) {
 	}
 	p, fake := h.New(t)
 	fake.Inject(LongWait, -1)
-	_, err := promptly(t, func() (cdn.Result, error) { return p.Purge(t.Context(), cdn.ChangeSet{URLs: h.urls(2)}) })
+	_, err := promptly(t, func() (cdn.Result, error) { return h.purge(t.Context(), p, h.urls(2)) })
 	h.checkFailure(t, p, err)
 	if !errors.Is(err, cdn.ErrLimited) {
 		t.Errorf("the error is %v: want ErrLimited", err)
@@ -157,14 +176,13 @@ func testCancel(t *testing.T, h Harness) {
 				}
 				cancel()
 			}()
-			res, err := promptly(t, func() (cdn.Result, error) { return p.Purge(ctx, cdn.ChangeSet{URLs: h.urls(1000)}) })
+			requests := h.plan(p, h.urls(1000))
+			res, err := promptly(t, func() (cdn.Result, error) { return p.Purge(ctx, requests...) })
 			h.checkFailure(t, p, err)
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("the error is %v: want context.Canceled", err)
 			}
-			if res.URLs != 0 {
-				t.Errorf("Result = %+v, but nothing was acknowledged", res)
-			}
+			owesAll(t, res, requests)
 		})
 	}
 }
@@ -173,7 +191,7 @@ func testCancelBefore(t *testing.T, h Harness) {
 	p, fake := h.New(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := p.Purge(ctx, cdn.ChangeSet{URLs: h.urls(3)})
+	_, err := h.purge(ctx, p, h.urls(3))
 	h.checkFailure(t, p, err)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("the error is %v: want context.Canceled", err)

@@ -3,6 +3,7 @@ package cdntest
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -20,8 +21,8 @@ func testName(t *testing.T, h Harness) {
 
 func testEmpty(t *testing.T, h Harness) {
 	p, fake := h.New(t)
-	res, err := p.Purge(t.Context(), cdn.ChangeSet{})
-	if err != nil || res != (cdn.Result{}) {
+	res, err := p.Purge(t.Context())
+	if err != nil || res.Requests != 0 || res.URLs != 0 || res.Owed != nil {
 		t.Errorf("Purge of nothing = %+v, %v", res, err)
 	}
 	if n := fake.Requests(); n != 0 {
@@ -35,36 +36,55 @@ func testCoverage(t *testing.T, h Harness) {
 	for _, n := range []int{1, 100, 101, 2500} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			p, fake := h.New(t)
-			set := h.urls(n)
-			res, err := p.Purge(t.Context(), cdn.ChangeSet{URLs: set})
+			requests := h.plan(p, h.urls(n))
+			res, err := p.Purge(t.Context(), requests...)
 			if err != nil {
 				t.Fatal(err)
 			}
-			covers(t, fake, set)
-			if got := len(fake.Purged()); got != n {
-				t.Errorf("purged %d URLs for %d: some more than once", got, n)
-			}
-			if res.URLs != n || res.Requests < 1 || res.Requests > fake.Requests() {
+			purgedExactly(t, fake, requests)
+			if res.URLs != n || res.Owed != nil || res.Requests < 1 || res.Requests > fake.Requests() {
 				t.Errorf("Result = %+v for %d URLs and %d requests", res, n, fake.Requests())
 			}
 		})
 	}
 }
 
-// testAnyOrder shows that a set that breaks its promise to be sorted and
-// unique is purged all the same, and left as it is.
-func testAnyOrder(t *testing.T, h Harness) {
-	p, fake := h.New(t)
-	set := h.urls(150)
-	slices.Reverse(set)
-	set = append(set, set[10:20]...)
-	before := slices.Clone(set)
-	if _, err := p.Purge(t.Context(), cdn.ChangeSet{URLs: set}); err != nil {
-		t.Fatal(err)
+// testKinds sends a request of each kind that the purger declares, and shows
+// that it leaves them as they are.
+func testKinds(t *testing.T, h Harness) {
+	p, _ := h.New(t)
+	host := strings.TrimPrefix(strings.TrimPrefix(h.Origin, "https://"), "http://")
+	l := p.Limits()
+	requests := []cdn.Request{{Kind: cdn.Everything}}
+	if l.Batch > 0 {
+		requests = append(requests, cdn.Request{Kind: cdn.URLs, Items: []string{h.Origin + "/a/"}})
 	}
-	covers(t, fake, set)
-	if !slices.Equal(set, before) {
-		t.Error("Purge changed the caller's set")
+	if l.PerOrigin {
+		requests = append(requests, cdn.Request{Kind: cdn.URLs, Items: []string{h.Origin + "/font.woff2"}, Origin: "https://example.org"})
+	}
+	if l.Prefixes > 0 {
+		requests = append(requests, cdn.Request{Kind: cdn.Prefixes, Items: []string{h.Origin + "/a%20b/c/"}})
+	}
+	if l.HostBatch > 0 {
+		requests = append(requests, cdn.Request{Kind: cdn.Hosts, Items: []string{host}})
+	}
+	if l.Tag != "" {
+		requests = append(requests, cdn.Request{Kind: cdn.Tags, Items: []string{l.Tag}})
+	}
+	for _, r := range requests {
+		t.Run(string(r.Kind)+r.Origin, func(t *testing.T) {
+			p, fake := h.New(t)
+			r.Covers = 7
+			before := slices.Clone(r.Items)
+			res, err := p.Purge(t.Context(), r)
+			if err != nil || res.URLs != 7 || res.Owed != nil || res.Requests < 1 {
+				t.Fatalf("Purge = %+v, %v", res, err)
+			}
+			purgedExactly(t, fake, []cdn.Request{r})
+			if !slices.Equal(r.Items, before) {
+				t.Error("Purge changed the caller's request")
+			}
+		})
 	}
 }
 
@@ -79,24 +99,27 @@ func testOddURLs(t *testing.T, h Harness) {
 		set = append(set, h.Origin+path)
 	}
 	slices.Sort(set)
-	if _, err := p.Purge(t.Context(), cdn.ChangeSet{URLs: set}); err != nil {
+	requests := h.plan(p, set)
+	if _, err := p.Purge(t.Context(), requests...); err != nil {
 		t.Fatal(err)
 	}
-	covers(t, fake, set)
+	purgedExactly(t, fake, requests)
 }
 
 func testConcurrent(t *testing.T, h Harness) {
 	p, fake := h.New(t)
-	set := h.urls(600)
 	var wg sync.WaitGroup
-	for part := range slices.Chunk(set, 60) {
+	var all []cdn.Request
+	for part := range slices.Chunk(h.urls(600), 60) {
+		requests := h.plan(p, part)
+		all = append(all, requests...)
 		wg.Go(func() {
-			res, err := p.Purge(t.Context(), cdn.ChangeSet{URLs: part})
+			res, err := p.Purge(t.Context(), requests...)
 			if err != nil || res.URLs != len(part) {
 				t.Errorf("Purge = %+v, %v", res, err)
 			}
 		})
 	}
 	wg.Wait()
-	covers(t, fake, set)
+	purgedExactly(t, fake, all)
 }

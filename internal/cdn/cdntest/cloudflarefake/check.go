@@ -33,8 +33,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the client went away
 	}
-	urls, refused := s.check(r, body)
-	place := s.arrived(Request{Method: r.Method, Path: r.URL.Path, URLs: urls})
+	sel, refused := s.check(r, body)
+	place := s.arrived(Request{Method: r.Method, Path: r.URL.Path, Items: sel.items()})
 	rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 	purged := false
 	defer func() { s.answered(place, rec.status, purged) }()
@@ -44,7 +44,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if refused == nil {
-		refused = s.spend(urls)
+		refused = s.spend(sel)
 	}
 	if refused != nil {
 		refused.write(rec)
@@ -72,36 +72,43 @@ func (e *refusal) write(w http.ResponseWriter) {
 	Failure(e.status, e.code, e.message)(w, nil)
 }
 
-func (s *Server) spend(urls []string) *refusal {
-	if wait, ok := s.take(len(urls)); !ok {
+func (s *Server) spend(sel selectors) *refusal {
+	if wait, ok := s.take(len(sel.Files)); !ok {
 		return &refusal{http.StatusTooManyRequests, 10429, "Rate limit reached. Please wait if you need to perform more operations", wait}
 	}
 	return nil
 }
 
-// check returns the URLs that the request asks to purge, or why it is refused.
-func (s *Server) check(r *http.Request, body []byte) ([]string, *refusal) {
+// check returns what the request asks to purge, or why it is refused.
+func (s *Server) check(r *http.Request, body []byte) (selectors, *refusal) {
+	if e := s.checkRoute(r); e != nil {
+		return selectors{}, e
+	}
+	sel, err := decode(body)
+	if err != nil {
+		return selectors{}, &refusal{400, 1012, err.Error(), 0}
+	}
+	return sel, s.checkItems(sel)
+}
+
+func (s *Server) checkRoute(r *http.Request) *refusal {
 	m := route.FindStringSubmatch(r.URL.EscapedPath())
 	if m == nil || r.URL.RawQuery != "" {
-		return nil, &refusal{404, 7000, "No route for that URI", 0}
+		return &refusal{404, 7000, "No route for that URI", 0}
 	}
 	if r.Method != http.MethodPost {
-		return nil, &refusal{405, 10405, r.Method + " method not allowed for this endpoint", 0}
+		return &refusal{405, 10405, r.Method + " method not allowed for this endpoint", 0}
 	}
 	if e := s.authorize(r.Header); e != nil {
-		return nil, e
+		return e
 	}
 	if m[1] != s.o.ZoneID {
-		return nil, &refusal{404, 7003, "Could not route to " + r.URL.Path + ", perhaps your object identifier is invalid?", 0}
+		return &refusal{404, 7003, "Could not route to " + r.URL.Path + ", perhaps your object identifier is invalid?", 0}
 	}
 	if mt, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mt != "application/json" {
-		return nil, &refusal{415, 10415, "Content-Type must be application/json", 0}
+		return &refusal{415, 10415, "Content-Type must be application/json", 0}
 	}
-	urls, err := decode(body)
-	if err != nil {
-		return nil, &refusal{400, 1012, err.Error(), 0}
-	}
-	return urls, s.checkURLs(urls)
+	return nil
 }
 
 func (s *Server) authorize(h http.Header) *refusal {
@@ -158,10 +165,10 @@ func strict(b []byte, into any) error {
 	return nil
 }
 
-func decode(body []byte) ([]string, error) {
+func decode(body []byte) (selectors, error) {
 	var sel selectors
 	if err := strict(body, &sel); err != nil {
-		return nil, fmt.Errorf("malformed JSON in request body: %w", err)
+		return sel, fmt.Errorf("malformed JSON in request body: %w", err)
 	}
 	set := 0
 	for _, is := range []bool{sel.Files != nil, sel.Tags != nil, sel.Hosts != nil, sel.Prefixes != nil, sel.PurgeEverything != nil} {
@@ -169,33 +176,105 @@ func decode(body []byte) ([]string, error) {
 			set++
 		}
 	}
-	if set != 1 || sel.Files == nil {
-		// The other selectors drop pages that did not change: this client
-		// must not send them.
-		return nil, fmt.Errorf(`Request must contain "files" and no other selector`)
+	if set != 1 || sel.PurgeEverything != nil && !*sel.PurgeEverything {
+		return sel, fmt.Errorf(`Request must contain one of "purge_everything", "files", "tags", "hosts" or "prefixes"`)
 	}
-	urls := make([]string, len(sel.Files))
-	for i, f := range sel.Files {
-		urls[i] = f.URL
-	}
-	return urls, nil
+	return sel, nil
 }
 
-func (s *Server) checkURLs(urls []string) *refusal {
-	if len(urls) == 0 {
-		return &refusal{400, 1014, "'files' must be an array of urls", 0}
-	}
-	if len(urls) > s.o.MaxURLs {
-		return &refusal{400, 1094, fmt.Sprintf("You may only purge %d files in one request", s.o.MaxURLs), 0}
-	}
-	for _, raw := range urls {
-		if problem := wrong(raw); problem != "" {
-			return &refusal{400, 1015, fmt.Sprintf("Unable to purge '%s': %s", raw, problem), 0}
+// items returns what is asked for, as Request.Items has it.
+func (sel selectors) items() []string {
+	var out []string
+	for _, f := range sel.Files {
+		if o := f.Headers["Origin"]; o != "" {
+			f.URL += " from " + o
 		}
-		u, _ := url.Parse(raw)
-		if len(s.o.Hosts) > 0 && !slices.Contains(s.o.Hosts, u.Host) {
-			return &refusal{400, 1082, fmt.Sprintf("Unable to purge '%s'. You can only purge files for this zone", raw), 0}
+		out = append(out, f.URL)
+	}
+	for kind, items := range map[string][]string{"tag": sel.Tags, "host": sel.Hosts, "prefix": sel.Prefixes} {
+		for _, i := range items {
+			out = append(out, kind+" "+i)
 		}
+	}
+	if sel.PurgeEverything != nil {
+		out = append(out, "everything")
+	}
+	return out
+}
+
+// checkItems refuses what is too much, malformed, or of another zone.
+func (s *Server) checkItems(sel selectors) *refusal {
+	most := s.o.MaxOperations
+	if sel.Files != nil {
+		most = s.o.MaxURLs
+	}
+	n := len(sel.items())
+	switch {
+	case n == 0:
+		return &refusal{400, 1014, "the selector must be an array that is not empty", 0}
+	case n > most:
+		return &refusal{400, 1094, fmt.Sprintf("You may only purge %d items in one request", most), 0}
+	}
+	for _, f := range sel.Files {
+		if e := s.checkURL(f); e != nil {
+			return e
+		}
+	}
+	for _, p := range sel.Prefixes {
+		if e := s.checkPrefix(p); e != nil {
+			return e
+		}
+	}
+	for _, h := range sel.Hosts {
+		if e := s.checkHost(h, h); e != nil {
+			return e
+		}
+	}
+	for _, tag := range sel.Tags {
+		if len(tag) == 0 || len(tag) > 1024 || strings.ContainsFunc(tag, func(r rune) bool { return r <= ' ' || r > '~' || r == ',' }) {
+			return &refusal{400, 1015, fmt.Sprintf("Unable to purge the tag '%s'", tag), 0}
+		}
+	}
+	return nil
+}
+
+func (s *Server) checkURL(f file) *refusal {
+	if problem := wrong(f.URL); problem != "" {
+		return &refusal{400, 1015, fmt.Sprintf("Unable to purge '%s': %s", f.URL, problem), 0}
+	}
+	for name, value := range f.Headers {
+		o, err := url.Parse(value)
+		if name != "Origin" || err != nil || o.Scheme+"://"+o.Host != value {
+			return &refusal{400, 1015, fmt.Sprintf("Unable to purge '%s' with the header %s: %s", f.URL, name, value), 0}
+		}
+	}
+	u, _ := url.Parse(f.URL)
+	return s.checkHost(u.Host, f.URL)
+}
+
+func (s *Server) checkPrefix(p string) *refusal {
+	problem := wrong("https://" + p)
+	switch {
+	case strings.Contains(p, "://"):
+		problem = "it has a scheme"
+	case strings.Contains(p, "?"):
+		problem = "it has a query"
+	case strings.Count(p, "/") > 31:
+		problem = "it has more than 31 path separators"
+	}
+	if problem != "" {
+		return &refusal{400, 1015, fmt.Sprintf("Unable to purge the prefix '%s': %s", p, problem), 0}
+	}
+	host, _, _ := strings.Cut(p, "/")
+	return s.checkHost(host, p)
+}
+
+func (s *Server) checkHost(host, what string) *refusal {
+	if host == "" || strings.ContainsAny(host, "/:*") || host != strings.ToLower(host) {
+		return &refusal{400, 1015, fmt.Sprintf("Unable to purge '%s': '%s' is no host", what, host), 0}
+	}
+	if len(s.o.Hosts) > 0 && !slices.Contains(s.o.Hosts, host) {
+		return &refusal{400, 1082, fmt.Sprintf("Unable to purge '%s'. You can only purge files for this zone", what), 0}
 	}
 	return nil
 }

@@ -28,18 +28,26 @@ type Options struct {
 	Token   string   // empty: Token
 	Hosts   []string // the zone's hosts; empty: all
 	MaxURLs int      // URLs in one request; 0: 100
+	// MaxOperations is how many prefixes, hosts or tags one request may have;
+	// 0: 30, the lower of the two limits that were documented.
+	MaxOperations int
 	// PerSecond is how many URLs a second the zone may purge; 0: 800. The
 	// bucket holds as many.
 	PerSecond int
+	// Broad is how many requests by prefix, host, tag or for everything the
+	// zone may send at once; 0: 25. One more is allowed every 12 seconds.
+	Broad int
 }
 
 // Request is one request that a server got.
 type Request struct {
 	Method string
 	Path   string
-	URLs   []string // as far as the body could be read
-	Status int      // of the answer; 0: none yet
-	Purged bool     // the answer was a success, and the URLs were purged
+	// Items are what it asked to purge, as far as the body could be read:
+	// URLs, "URL from ORIGIN", "prefix …", "host …", "tag …", "everything".
+	Items  []string
+	Status int  // of the answer; 0: none yet
+	Purged bool // the answer was a success, and the items were purged
 }
 
 // Server is a fake API on the local machine. It is safe for concurrent use.
@@ -53,8 +61,14 @@ type Server struct {
 	mu     sync.Mutex
 	log    []Request
 	faults []*fault
-	tokens float64 // URLs that may be purged now
-	last   time.Time
+	urls   bucket // of URLs
+	broad  bucket // of requests of other kinds
+}
+
+// bucket is a token bucket.
+type bucket struct {
+	tokens, perSecond, size float64
+	last                    time.Time
 }
 
 type fault struct {
@@ -84,7 +98,14 @@ func NewServer(o Options) *Server {
 	if o.PerSecond == 0 {
 		o.PerSecond = 800
 	}
-	s := &Server{o: o, tokens: float64(o.PerSecond), last: time.Now()}
+	if o.MaxOperations == 0 {
+		o.MaxOperations = 30
+	}
+	if o.Broad == 0 {
+		o.Broad = 25
+	}
+	now, perSecond, broad := time.Now(), float64(o.PerSecond), float64(o.Broad)
+	s := &Server{o: o, urls: bucket{perSecond, perSecond, perSecond, now}, broad: bucket{broad, 1. / 12, broad, now}}
 	s.http = httptest.NewServer(s)
 	s.URL = s.http.URL + base
 	return s
@@ -103,15 +124,15 @@ func (s *Server) Log() []Request {
 	return slices.Clone(s.log)
 }
 
-// Purged returns the URLs that were purged, in order, as often as they were.
+// Purged returns what was purged, in order, as often as it was.
 func (s *Server) Purged() []string {
-	var urls []string
+	var items []string
 	for _, r := range s.Log() {
 		if r.Purged {
-			urls = append(urls, r.URLs...)
+			items = append(items, r.Items...)
 		}
 	}
-	return urls
+	return items
 }
 
 // Inject has the next requests answered by the handler instead; a negative
@@ -139,18 +160,25 @@ func (s *Server) fault() http.HandlerFunc {
 	return nil
 }
 
-// take reports whether n more URLs may be purged now, and if not, after how
-// many seconds.
+// take reports whether n more URLs, or one more request of another kind where n
+// is 0, may be purged now, and if not, after how many seconds.
 func (s *Server) take(n int) (wait float64, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now, rate := time.Now(), float64(s.o.PerSecond)
-	s.tokens = min(rate, s.tokens+rate*now.Sub(s.last).Seconds())
-	s.last = now
-	if float64(n) > s.tokens {
-		return (float64(n) - s.tokens) / rate, false
+	if n == 0 {
+		return s.broad.take(1)
 	}
-	s.tokens -= float64(n)
+	return s.urls.take(float64(n))
+}
+
+func (b *bucket) take(n float64) (wait float64, ok bool) {
+	now := time.Now()
+	b.tokens = min(b.size, b.tokens+b.perSecond*now.Sub(b.last).Seconds())
+	b.last = now
+	if n > b.tokens {
+		return (n - b.tokens) / b.perSecond, false
+	}
+	b.tokens -= n
 	return 0, true
 }
 

@@ -58,13 +58,20 @@ func TestAccepts(t *testing.T) {
 		files(1), files(100),
 		`{"files":["https://example.com/a%20b?x=%C3%A9"]}`,
 		`{"files":[{"url":"https://example.com/f.woff2","headers":{"Origin":"https://example.com"}}]}`,
+		`{"prefixes":["example.com/docs/","example.com/a"]}`, `{"hosts":["example.com"]}`, `{"tags":["site"]}`, `{"purge_everything":true}`,
 	} {
 		if status, code := post(t, s, body, nil); status != 200 {
 			t.Errorf("%.60s: status %d, code %d", body, status, code)
 		}
 	}
-	if got := s.Purged(); len(got) != 103 || !slices.Contains(got, "https://example.com/f.woff2") {
-		t.Errorf("purged %d URLs: %.3q", len(got), got)
+	got := s.Purged()
+	for _, want := range []string{"https://example.com/f.woff2 from https://example.com", "prefix example.com/docs/", "host example.com", "tag site", "everything"} {
+		if !slices.Contains(got, want) {
+			t.Errorf("%q was not purged", want)
+		}
+	}
+	if len(got) != 108 {
+		t.Errorf("purged %d items: %.3q", len(got), got)
 	}
 }
 
@@ -84,7 +91,20 @@ func TestRefuses(t *testing.T) {
 		"unknown in file":  {`{"files":[{"url":"https://example.com/","x":1}]}`, nil, 400, 1012},
 		"two selectors":    {`{"files":["https://example.com/"],"tags":["a"]}`, nil, 400, 1012},
 		"no selector":      {`{}`, nil, 400, 1012},
-		"everything":       {`{"purge_everything":true}`, nil, 400, 1012},
+		"everything not":   {`{"purge_everything":false}`, nil, 400, 1012},
+		"31 prefixes":      {`{"prefixes":["example.com/a"` + strings.Repeat(`,"example.com/a"`, 30) + `]}`, nil, 400, 1094},
+		"31 hosts":         {`{"hosts":["example.com"` + strings.Repeat(`,"example.com"`, 30) + `]}`, nil, 400, 1094},
+		"no prefix":        {`{"prefixes":[]}`, nil, 400, 1014},
+		"prefix, scheme":   {`{"prefixes":["https://example.com/a"]}`, nil, 400, 1015},
+		"prefix, query":    {`{"prefixes":["example.com/a?b"]}`, nil, 400, 1015},
+		"prefix, raw é":    {`{"prefixes":["example.com/é/"]}`, nil, 400, 1015},
+		"deep prefix":      {`{"prefixes":["example.com` + strings.Repeat("/a", 32) + `"]}`, nil, 400, 1015},
+		"foreign prefix":   {`{"prefixes":["example.org/a"]}`, nil, 400, 1082},
+		"foreign host":     {`{"hosts":["example.org"]}`, nil, 400, 1082},
+		"host with path":   {`{"hosts":["example.com/a"]}`, nil, 400, 1015},
+		"tag with space":   {`{"tags":["a b"]}`, nil, 400, 1015},
+		"origin with path": {`{"files":[{"url":"https://example.com/","headers":{"Origin":"https://example.com/"}}]}`, nil, 400, 1015},
+		"other header":     {`{"files":[{"url":"https://example.com/","headers":{"Cookie":"a"}}]}`, nil, 400, 1015},
 		"two bodies":       {files(1) + files(1), nil, 400, 1012},
 		"not JSON":         {`files=a`, nil, 400, 1012},
 		"no scheme":        {`{"files":["example.com/"]}`, nil, 400, 1015},
@@ -98,7 +118,7 @@ func TestRefuses(t *testing.T) {
 		"user":             {`{"files":["https://u@example.com/"]}`, nil, 400, 1015},
 		"no path":          {`{"files":["https://example.com"]}`, nil, 400, 1015},
 		"upper-case host":  {`{"files":["https://Example.com/"]}`, nil, 400, 1015},
-		"foreign host":     {`{"files":["https://example.org/"]}`, nil, 400, 1082},
+		"foreign URL":      {`{"files":["https://example.org/"]}`, nil, 400, 1082},
 		"one bad of two":   {`{"files":["https://example.com/","https://example.org/"]}`, nil, 400, 1082},
 		"no token":         {files(1), header("Authorization", ""), 400, 9106},
 		"basic":            {files(1), header("Authorization", "Basic eA=="), 400, 6111},
@@ -135,6 +155,16 @@ func TestRate(t *testing.T) {
 	status, code := post(t, s, files(50), nil)
 	if status != 429 || code != 10429 {
 		t.Errorf("50 URLs at 1/s: status %d, code %d", status, code)
+	}
+	s = New(t, Options{Broad: 1})
+	if status, _ := post(t, s, `{"hosts":["example.com"]}`, nil); status != 200 {
+		t.Fatalf("first: status %d", status)
+	}
+	if status, _ := post(t, s, `{"purge_everything":true}`, nil); status != 429 {
+		t.Errorf("the second of one at once: status %d", status)
+	}
+	if status, _ := post(t, s, files(1), nil); status != 200 {
+		t.Errorf("URLs have a bucket of their own: status %d", status)
 	}
 }
 
