@@ -134,14 +134,20 @@ func (t *target) keepOutOfGit(root string) error {
 }
 
 // unarmed stands for a CDN in a run that writes nothing and needs no token.
-type unarmed struct{ name string }
+type unarmed struct {
+	name   string
+	limits cdn.Limits
+}
 
-// Name returns the provider's name.
+// Name returns what the purger of the same options is called.
 func (u unarmed) Name() string { return u.name }
 
+// Limits returns those of the purger of the same options.
+func (u unarmed) Limits() cdn.Limits { return u.limits }
+
 // Purge always fails: a preview does not call it.
-func (u unarmed) Purge(context.Context, cdn.ChangeSet) (cdn.Result, error) {
-	return cdn.Result{}, fmt.Errorf("%s: a preview purges nothing", u.name)
+func (u unarmed) Purge(_ context.Context, requests ...cdn.Request) (cdn.Result, error) {
+	return cdn.Result{Owed: requests}, fmt.Errorf("%s: a preview purges nothing", u.name)
 }
 
 const tokenHint = "Set CLOUDFLARE_API_TOKEN, or the input cloudflare-api-token, to a token with the permission Zone → Cache Purge."
@@ -151,26 +157,46 @@ const tokenHint = "Set CLOUDFLARE_API_TOKEN, or the input cloudflare-api-token, 
 func (a *app) cdns(s *settings, preview bool) ([]cdn.Purger, error) {
 	var out []cdn.Purger
 	for i, c := range s.Config.CDN {
-		if preview {
-			out = append(out, unarmed{c.Provider})
-			continue
-		}
-		token := s.Secret("cloudflare-api-token").Reveal()
-		if token == "" {
-			return nil, errors.Join(cdn.ErrDenied, s.Error(fmt.Sprintf("cdn[%d].provider", i), "the Cloudflare zone cannot be purged without a token", tokenHint))
-		}
-		// The SDK's own variable, so that a proxy or a test can stand in.
-		p, err := cloudflare.New(cloudflare.Options{ZoneID: c.ZoneID, Token: token, BaseURL: a.Getenv("CLOUDFLARE_BASE_URL")})
+		p, err := a.cdn(s, i, c, preview)
 		if err != nil {
-			hint := tokenHint
-			if !errors.Is(err, cdn.ErrDenied) {
-				hint = "Correct CLOUDFLARE_BASE_URL, or unset it."
-			}
-			return nil, errors.Join(err, s.Error(fmt.Sprintf("cdn[%d]", i), err.Error(), hint))
+			return nil, err
+		}
+		if c.Purge == "everything" {
+			p = cdn.Whole(p)
 		}
 		out = append(out, p)
 	}
 	return out, nil
+}
+
+// cdn returns the CDN that stands in a place of the list.
+func (a *app) cdn(s *settings, i int, c config.CDN, preview bool) (cdn.Purger, error) {
+	o := cloudflare.Options{
+		ZoneID: c.ZoneID, Plan: c.Plan, Tag: c.Tag, Token: s.Secret("cloudflare-api-token").Reveal(),
+		// The SDK's own variable, so that a proxy or a test can stand in.
+		BaseURL: a.Getenv("CLOUDFLARE_BASE_URL"),
+	}
+	if preview {
+		return unarmed{cloudflare.Name(o), cloudflare.Limits(o)}, nil
+	}
+	if o.Token == "" {
+		return nil, errors.Join(cdn.ErrDenied, s.Error(fmt.Sprintf("cdn[%d].provider", i), "the Cloudflare zone cannot be purged without a token", tokenHint))
+	}
+	p, err := cloudflare.New(o)
+	if err != nil {
+		hint := tokenHint
+		if !errors.Is(err, cdn.ErrDenied) {
+			hint = "Correct CLOUDFLARE_BASE_URL, or unset it."
+		}
+		return nil, errors.Join(err, s.Error(fmt.Sprintf("cdn[%d]", i), err.Error(), hint))
+	}
+	return p, nil
+}
+
+// purgeVariants returns where else CDNs may have cached the site.
+func purgeVariants(s *settings) deploy.Variants {
+	p := s.Config.Purge
+	return deploy.Variants{Hosts: p.Hosts, Queries: p.QueryStrings, Origins: p.Origins, NotFound: p.NotFound}
 }
 
 // baseURL returns siteUrl, or nil where it is not set.

@@ -12,7 +12,7 @@ import (
 // TestRulesNameFields checks that no rule is attached to a field that is gone.
 func TestRulesNameFields(t *testing.T) {
 	known := map[string]bool{}
-	for _, typ := range []reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[Storage](), reflect.TypeFor[CDN](), reflect.TypeFor[HeaderRule]()} {
+	for _, typ := range []reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[Storage](), reflect.TypeFor[CDN](), reflect.TypeFor[Purge](), reflect.TypeFor[HeaderRule]()} {
 		for i := range typ.NumField() {
 			known[typ.Name()+"."+typ.Field(i).Name] = true
 		}
@@ -76,6 +76,28 @@ func TestFieldValues(t *testing.T) {
 		{"storage.region", `"auto"`, ""},
 		{"storage.region", `"EU (Frankfurt)"`, `"storage.region" is "EU (Frankfurt)", which is not a region's code`},
 		{"storage.kmsKeyId", `"arn:aws:kms:eu-central-1:1:key/1 "`, `"storage.kmsKeyId" must not hold white space`},
+		{"purge.hosts", `["www.example.com", "127.0.0.1:8443", "[::1]"]`, ""},
+		{"purge.hosts", `["www.example.com", "https://example.com"]`, `"purge.hosts[1]" is "https://example.com", which is not a host`},
+		{"purge.hosts", `["example.com/docs"]`, `"purge.hosts[0]" is "example.com/docs", which is not a host`},
+		{"purge.hosts", `["größe.de"]`, `"purge.hosts[0]" is "größe.de", which is not a host`},
+		{"purge.hosts", `["*.example.com"]`, `"purge.hosts[0]" is "*.example.com", which is not a host`},
+		{"purge.hosts", `["me@example.com"]`, `"purge.hosts[0]" is "me@example.com", which is not a host`},
+		{"purge.hosts", `[""]`, `"purge.hosts[0]" is "", which is not a host`},
+		{"purge.origins", `["https://example.com", "http://127.0.0.1:3000"]`, ""},
+		{"purge.origins", `["example.com"]`, `"purge.origins[0]" is "example.com", which is not an origin`},
+		{"purge.origins", `["https://example.com/"]`, `"purge.origins[0]" is "https://example.com/", which is not an origin`},
+		{"purge.queryStrings", `["v=2", "?a=%20&b=/c?[d]"]`, ""},
+		{"purge.queryStrings", `["?"]`, `"purge.queryStrings[0]" is "?", which is not a query string as browsers send it`},
+		{"purge.queryStrings", `["a=b c"]`, `"purge.queryStrings[0]" is "a=b c", which is not a query string as browsers send it`},
+		{"purge.queryStrings", `["é"]`, `"purge.queryStrings[0]" is "é", which is not a query string as browsers send it`},
+		{"purge.queryStrings", `["a#b"]`, `"purge.queryStrings[0]" is "a#b", which is not a query string as browsers send it`},
+		{"purge.notFound", `""`, ""},
+		{"purge.notFound", `"errors/404.html"`, ""},
+		{"purge.notFound", `"../404.html"`, `"purge.notFound" must not hold the segment ".."`},
+		{"cdn.tag", `"www-site"`, ""},
+		{"cdn.tag", `"a,b"`, `"cdn.tag" must be one tag of at most 256 ASCII characters, without spaces and commas`},
+		{"cdn.plan", `"gold"`, `unknown value "gold" for "cdn.plan"`},
+		{"cdn.purge", `"exact"`, `unknown value "exact" for "cdn.purge"`},
 		{"releases.keep", `0`, ""},
 		{"releases.keep", `2147483647`, ""},
 		{"releases.keep", `2147483648`, `"releases.keep" is too large`},

@@ -29,6 +29,8 @@ type Config struct {
 	Storage *Storage `json:"storage,omitempty"`
 	// The CDN in front of the site, or a list of them.
 	CDN []CDN `json:"cdn,omitempty"`
+	// What else is purged where a file changed, besides its URLs at siteUrl.
+	Purge *Purge `json:"purge,omitempty"`
 	// Files of the output that are not published, as patterns. The last match wins; a leading ! includes again.
 	Ignore []string `json:"ignore,omitempty"`
 	// Headers that are stored with the files, as rules in order. A later rule overrides an earlier one.
@@ -77,6 +79,24 @@ type CDN struct {
 	Provider string `json:"provider,omitempty" jsonschema:"enum=cloudflare"`
 	// The id of the Cloudflare zone.
 	ZoneID string `json:"zoneId,omitempty" jsonschema:"pattern=^([0-9a-fA-F]{32})?$"`
+	// The plan of the Cloudflare account, whose rates are kept to. Without it: free.
+	Plan string `json:"plan,omitempty" jsonschema:"enum=free,enum=pro,enum=business,enum=enterprise"`
+	// What a deploy purges: what changed, by the cheapest requests that cover it, or always everything of this site. Without it: auto.
+	Purge string `json:"purge,omitempty" jsonschema:"enum=auto,enum=everything"`
+	// A cache tag that all answers of this site carry, and no others. To purge everything, it is named instead of the hosts.
+	Tag string `json:"tag,omitempty"`
+}
+
+// Purge says under which other URLs CDNs may have cached the site.
+type Purge struct {
+	// Other hosts that serve the same site, with the scheme and path of siteUrl.
+	Hosts []string `json:"hosts,omitempty"`
+	// Query strings whose answers are cached beside those without any, for example v=2.
+	QueryStrings []string `json:"queryStrings,omitempty"`
+	// Origin headers whose answers are cached beside those without any: the sites that load fonts or other files of this one.
+	Origins []string `json:"origins,omitempty"`
+	// The file that answers for what is not found. Where it changes, everything of the site is purged. An empty string: there is none.
+	NotFound string `json:"notFound,omitempty"`
 }
 
 // HeaderRule sets headers on the files that match Source.

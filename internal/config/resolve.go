@@ -26,6 +26,8 @@ const (
 	// Half a site is gone by mistake far more often than on purpose.
 	defaultMaxDelete = "50%"
 	defaultMaxShrink = "50%"
+	// What docs/hosting.md sets up everywhere.
+	defaultNotFound = "404.html"
 )
 
 // DefaultLocalPath is the directory of a local target that names none, and of
@@ -36,8 +38,8 @@ const DefaultLocalPath = ".pandastack/local"
 type Resolved struct {
 	// Config is the result: merged, checked and in normal form. Prefixes
 	// end in a slash, header names are canonical, and Environments and
-	// Schema are empty. Releases.Keep, Guards.MaxDelete and Guards.MaxShrink
-	// are set.
+	// Schema are empty. Releases.Keep, Purge, Guards.MaxDelete and
+	// Guards.MaxShrink are set.
 	Config Config
 	// Environment is the environment block that was used. Empty: none.
 	Environment string
@@ -80,7 +82,7 @@ func defaults() *node {
 	root := &node{kind: object, origin: Origin{Source: "default"}}
 	for path, value := range map[string]string{
 		"type": defaultType, "rootDir": defaultRootDir, "buildTimeout": defaultBuildTimeout,
-		"guards.maxDelete": defaultMaxDelete, "guards.maxShrink": defaultMaxShrink,
+		"purge.notFound": defaultNotFound, "guards.maxDelete": defaultMaxDelete, "guards.maxShrink": defaultMaxShrink,
 	} {
 		root = root.with(path, defaultText(value))
 	}

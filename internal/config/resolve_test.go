@@ -58,6 +58,7 @@ func resolve(t *testing.T, s sources) *Resolved {
 // What a file has that says nothing of releases and guards.
 var (
 	ten, half     = 10, Percent(50)
+	usualPurge    = &Purge{NotFound: "404.html"}
 	usualReleases = &Releases{Keep: &ten}
 	usualGuards   = &Guards{MaxDelete: &Amount{N: 50, Percent: true}, MaxShrink: &half}
 )
@@ -141,7 +142,7 @@ func TestLockTimeout(t *testing.T) {
 
 func TestThreeFields(t *testing.T) {
 	r := resolve(t, sources{file: `{"type":"static","buildCommand":"npm run build","outputDir":"./dist/"}`})
-	want := Config{Type: "static", RootDir: ".", BuildCommand: "npm run build", BuildTimeout: "1h", OutputDir: "dist", Releases: usualReleases, Guards: usualGuards}
+	want := Config{Type: "static", RootDir: ".", BuildCommand: "npm run build", BuildTimeout: "1h", OutputDir: "dist", Purge: usualPurge, Releases: usualReleases, Guards: usualGuards}
 	if diff := cmp.Diff(want, r.Config); diff != "" {
 		t.Error(diff)
 	}
@@ -200,6 +201,7 @@ func TestEnvironmentBlock(t *testing.T) {
 		CDN:      []CDN{{Provider: "cloudflare", ZoneID: "11111111111111111111111111111111"}},
 		Ignore:   []string{"x"},
 		Headers:  []HeaderRule{{Source: "/*.js", Headers: map[string]string{"Cache-Control": "no-cache"}}},
+		Purge:    usualPurge,
 		Releases: usualReleases,
 		Guards:   usualGuards,
 	}

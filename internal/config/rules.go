@@ -46,6 +46,11 @@ var rules = map[string]rule{
 	"Storage.AccountID":   {check: checkCloudflareID},
 	"Storage.KMSKeyID":    {check: checkWord},
 	"CDN.ZoneID":          {check: checkCloudflareID},
+	"CDN.Tag":             {check: checkTag},
+	"Purge.Hosts":         {checkHost, strings.ToLower},
+	"Purge.QueryStrings":  {checkQuery, func(v string) string { return strings.TrimPrefix(v, "?") }},
+	"Purge.Origins":       {checkOrigin, strings.ToLower},
+	"Purge.NotFound":      {checkKeyPath, func(v string) string { return strings.TrimPrefix(v, "/") }},
 	"HeaderRule.Source":   {check: checkPattern},
 	"HeaderRule.Headers":  {normal: strings.TrimSpace},
 }
@@ -214,6 +219,39 @@ func checkWord(v string) *problem {
 		return &problem{msg: "must not hold white space", hint: "Write the id, the ARN or the alias alone."}
 	}
 	return nil
+}
+
+// checkTag accepts what every CDN does: CloudFront has the narrowest rules
+// (docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/invalidation-by-tags.html).
+func checkTag(v string) *problem {
+	if len(v) <= 256 && !strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r > '~' || r == ',' }) {
+		return nil
+	}
+	return &problem{msg: "must be one tag of at most 256 ASCII characters, without spaces and commas", hint: "Write a tag that all answers of this site carry, for example www."}
+}
+
+// checkHost accepts a host, with or without a port.
+func checkHost(v string) *problem {
+	u, err := url.Parse("https://" + v)
+	if err == nil && v != "" && u.Host == v && u.Hostname() != "" && !strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r > '~' || r == '*' }) {
+		return nil
+	}
+	return &problem{msg: fmt.Sprintf("is %q, which is not a host", v), hint: "Write the host alone, for example www.example.com, or its xn-- form."}
+}
+
+func checkOrigin(v string) *problem {
+	scheme, host, _ := strings.Cut(v, "://")
+	if (scheme == "https" || scheme == "http") && checkHost(host) == nil {
+		return nil
+	}
+	return &problem{msg: fmt.Sprintf("is %q, which is not an origin", v), hint: "Write it as browsers send it, without a slash at the end, for example https://www.example.com."}
+}
+
+func checkQuery(v string) *problem {
+	if q := strings.TrimPrefix(v, "?"); q != "" && !strings.ContainsFunc(q, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`"#<>\`, r) }) {
+		return nil
+	}
+	return &problem{msg: fmt.Sprintf("is %q, which is not a query string as browsers send it", v), hint: "Write it percent-encoded and without the question mark, for example v=2."}
 }
 
 // checkPattern finds globs that could never match: package site reads them, as

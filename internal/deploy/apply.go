@@ -196,7 +196,7 @@ func (r *Run) putState(ctx context.Context, key string, b []byte) error {
 // write gives the head back.
 func (r *Run) commit(t *tx, p *plan.Plan, a aim, touches []state.Touch) error {
 	own := state.Debt{Intent: t.id, Delete: hasDeletions(p)}
-	if r.BaseURL != nil && len(purgeable(touches)) > 0 {
+	if r.BaseURL != nil && len(t.view.purged(a, p, touches)) > 0 {
 		for _, c := range r.Purgers {
 			own.Purge = append(own.Purge, c.Name())
 		}

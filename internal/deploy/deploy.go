@@ -28,7 +28,9 @@ type Options struct {
 	Usage func() storage.Usage
 
 	BaseURL *url.URL // siteUrl; nil: no URL is purged
-	Purgers []cdn.Purger
+	// Variants are the other URLs under which CDNs may have cached the site.
+	Variants Variants
+	Purgers  []cdn.Purger
 
 	Owner  state.Owner
 	Source state.Source

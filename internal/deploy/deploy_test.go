@@ -282,7 +282,7 @@ func TestOwedPurgeOfAnAbandonedCDN(t *testing.T) {
 	if _, err := w.deploy(v1); !errors.Is(err, ErrOwed) {
 		t.Fatal(err)
 	}
-	w.edge = &edge{name: "another"}
+	w.edge = newEdge("another")
 	w.must(v1)
 	w.check(v1)
 }

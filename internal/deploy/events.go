@@ -24,7 +24,6 @@ func (r *Run) planned(v *view, a aim, p *plan.Plan) event.Planned {
 	counts := count(p)
 	e.Created, e.Updated, e.Headers, e.Deleted, e.Kept = counts[plan.Create], counts[plan.Update], counts[plan.Headers], counts[plan.Delete], counts[keep]
 	e.Adopted = counts[adopted]
-	paths := append(v.owedPaths(), v.doubted...)
 	for _, c := range p.Changes {
 		ec := event.Change{Op: string(c.Op), Path: c.Path(), Stage: c.Stage.String(), Reason: c.Reason, Adopted: c.Adopted}
 		if c.Old != nil {
@@ -35,16 +34,12 @@ func (r *Run) planned(v *view, a aim, p *plan.Plan) event.Planned {
 		}
 		e.Changes = append(e.Changes, ec)
 		e.UploadBytes += r.sent(a, c)
-		if c.Op != plan.Adopt {
-			paths = append(paths, c.Path())
-		}
 	}
 	for i := range p.Objects {
 		e.TotalBytes += p.Objects[i].Size
 	}
-	if len(r.Purgers) > 0 {
-		e.PurgeURLs = len(r.purgeURLs(paths))
-	}
+	e.Purges = r.purges(v, a, p)
+	e.PurgeURLs = mostURLs(e.Purges)
 	return e
 }
 

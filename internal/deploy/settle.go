@@ -12,7 +12,6 @@ import (
 	"github.com/pandastack-io/pandastack/internal/cdn"
 	"github.com/pandastack-io/pandastack/internal/event"
 	"github.com/pandastack-io/pandastack/internal/plan"
-	"github.com/pandastack-io/pandastack/internal/site"
 	"github.com/pandastack-io/pandastack/internal/state"
 )
 
@@ -20,7 +19,7 @@ import (
 // earlier ones: deletions, then purges. What fails stays owed. Then it gives
 // the head back.
 func (r *Run) settle(t *tx, a aim, p *plan.Plan, own []state.Touch, aborted int) (event.Finished, error) {
-	s := &settlement{Run: r, tx: t, plan: p, debts: t.view.debts}
+	s := &settlement{Run: r, tx: t, plan: p, debts: t.view.debts, own: t.view.purged(a, p, own)}
 	s.recovered = event.Recovered{Paths: len(t.view.doubted), Uploads: aborted}
 	released := t.release != nil
 	if released && len(t.head.Owed) > len(s.debts) {
@@ -58,6 +57,7 @@ type settlement struct {
 	tx    *tx
 	plan  *plan.Plan
 	debts []debt
+	own   []string // the paths of this deploy that CDNs have to forget
 
 	undeleted int // objects that could not be deleted
 	recovered event.Recovered
@@ -74,29 +74,39 @@ func (s *settlement) purges() {
 	}
 	started := s.begin(event.Purge, "")
 	var wg sync.WaitGroup
+	s.dropUnknown()
 	for _, c := range s.Purgers {
-		if urls := s.urls(c.Name()); len(urls) > 0 {
-			wg.Go(func() { s.purge(c, urls) })
-		}
+		wg.Go(func() { s.purge(c) })
 	}
 	wg.Wait()
-	s.dropUnknown()
 	s.end(event.Purge, started, english.Plural(s.purged.URLs, "URL", "")+", "+english.Plural(s.purged.Requests, "request", ""))
 }
 
-// urls returns what the named CDN is owed.
-func (s *settlement) urls(name string) []string {
+// owed returns the paths that the named CDN is to forget.
+func (s *settlement) owed(name string) []string {
+	s.mu.Lock() // another CDN may be paid meanwhile
+	defer s.mu.Unlock()
 	var paths []string
 	for _, d := range s.debts {
-		if slices.Contains(d.Purge, name) {
+		switch {
+		case !slices.Contains(d.Purge, name):
+		case d.Intent == s.tx.id:
+			paths = append(paths, s.own...)
+		default:
 			paths = append(paths, purgeable(d.touches)...)
 		}
 	}
-	return s.purgeURLs(paths)
+	return paths
 }
 
-func (s *settlement) purge(c cdn.Purger, urls []string) {
-	res, err := c.Purge(s.tx.ctx, cdn.ChangeSet{URLs: urls})
+// purge asks a CDN to forget what it is owed.
+func (s *settlement) purge(c cdn.Purger) {
+	p := s.purgePlan(c, s.owed(c.Name()), s.plan)
+	var res cdn.Result
+	var err error
+	if len(p.Requests) > 0 { // else nobody can have asked for what changed
+		res, err = c.Purge(s.tx.ctx, p.Requests...)
+	}
 	s.mu.Lock()
 	s.purged.URLs += res.URLs
 	s.purged.Requests += res.Requests
@@ -108,7 +118,7 @@ func (s *settlement) purge(c cdn.Purger, urls []string) {
 			hint = failed.Hint
 		}
 		s.warn(oneLine(err), hint)
-		s.owe(fmt.Sprintf("purge of %s at %s", english.Plural(len(urls), "URL", ""), c.Name()))
+		s.owe(fmt.Sprintf("purge of %s at %s", english.Plural(p.URLs, "URL", ""), c.Name()))
 		return
 	}
 	s.eachDebt(func(d *debt) {
@@ -118,16 +128,16 @@ func (s *settlement) purge(c cdn.Purger, urls []string) {
 	})
 }
 
-// dropUnknown forgets what is owed to CDNs that are no longer configured:
-// nobody could ever pay it.
+// dropUnknown forgets what is owed to CDNs that are no longer configured, or
+// for URLs that no longer are: nobody could ever pay it.
 func (s *settlement) dropUnknown() {
 	known := func(name string) bool {
-		return slices.ContainsFunc(s.Purgers, func(c cdn.Purger) bool { return c.Name() == name })
+		return s.BaseURL != nil && slices.ContainsFunc(s.Purgers, func(c cdn.Purger) bool { return c.Name() == name })
 	}
 	s.eachDebt(func(d *debt) {
 		for _, name := range d.Purge {
 			if !known(name) {
-				s.warn("an earlier deploy still had to purge "+name+", which is no longer configured", "Purge it there by hand if it still serves this site.")
+				s.warn("an earlier deploy still had to purge "+name+", and that, or siteUrl, is no longer configured", "Purge it there by hand if it still serves this site.")
 			}
 		}
 		d.Purge = slices.DeleteFunc(slices.Clone(d.Purge), func(n string) bool { return !known(n) })
@@ -154,19 +164,6 @@ func (s *settlement) handBack(strays bool) error {
 	return s.insist(s.tx, func(h *state.Head) {
 		h.Busy, h.Doubt, h.Owed, h.Strays = nil, nil, s.owing(), strays
 	})
-}
-
-// purgeURLs returns every URL under which the paths may be cached, sorted.
-func (r *Run) purgeURLs(paths []string) []string {
-	if r.BaseURL == nil {
-		return nil
-	}
-	var urls []string
-	for _, p := range paths {
-		urls = append(urls, site.URLs(r.BaseURL, p)...)
-	}
-	slices.Sort(urls)
-	return slices.Compact(urls)
 }
 
 // failures returns how many errors are joined in err.

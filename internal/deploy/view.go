@@ -70,17 +70,6 @@ func (v *view) owed() []string {
 	return out
 }
 
-// owedPaths returns the paths that CDNs still have to forget.
-func (v *view) owedPaths() []string {
-	var paths []string
-	for _, d := range v.debts {
-		if len(d.Purge) > 0 {
-			paths = append(paths, purgeable(d.touches)...)
-		}
-	}
-	return paths
-}
-
 // busy reports whether another deploy holds the head.
 func (v *view) busy() bool { return v.head.Busy != nil && v.now.Before(v.head.Busy.Expires) }
 

@@ -132,18 +132,34 @@ type edge struct {
 	mu   sync.Mutex
 	urls []string
 	err  error
+	// limits: those of a CDN that forgets any number of URLs at once, unless
+	// a test says otherwise.
+	limits cdn.Limits
 }
 
 func (e *edge) Name() string { return e.name }
 
-func (e *edge) Purge(_ context.Context, set cdn.ChangeSet) (cdn.Result, error) {
+func newEdge(name string) *edge { return &edge{name: name, limits: cdn.Limits{Batch: 100_000}} }
+
+// Limits returns the limits.
+func (e *edge) Limits() cdn.Limits { return e.limits }
+
+func (e *edge) Purge(_ context.Context, requests ...cdn.Request) (cdn.Result, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.err != nil {
-		return cdn.Result{}, e.err
+		return cdn.Result{Owed: requests}, e.err
 	}
-	e.urls = append(e.urls, set.URLs...)
-	return cdn.Result{URLs: len(set.URLs), Requests: 1}, nil
+	var res cdn.Result
+	for _, q := range requests {
+		if q.Kind != cdn.URLs {
+			e.urls = append(e.urls, string(q.Kind))
+		}
+		e.urls = append(e.urls, q.Items...)
+		res.URLs += q.Covers
+		res.Requests++
+	}
+	return res, nil
 }
 
 func (e *edge) purged() []string {
@@ -170,7 +186,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, bucket: bucket, spy: &spy{Store: bucket}, edge: &edge{name: "edge"}, site: state.Site{Prefix: "blog/"}, src: t.TempDir()}
+	return &world{t: t, bucket: bucket, spy: &spy{Store: bucket}, edge: newEdge("edge"), site: state.Site{Prefix: "blog/"}, src: t.TempDir()}
 }
 
 // quiet makes a world whose site has no CDN.

@@ -135,8 +135,25 @@ type Planned struct {
 	UploadBytes int64    `json:"upload_bytes"`
 	TotalBytes  int64    `json:"total_bytes"` // of the whole desired site
 	PurgeURLs   int      `json:"purge_urls"`
+	// Purges is what each CDN would be asked for. A CDN that would be asked
+	// for nothing is left out.
+	Purges []CDNPurge `json:"purges,omitempty"`
 	// Owed is what earlier runs left to this one, in words. Empty: nothing.
 	Owed []string `json:"owed,omitempty"`
+}
+
+// CDNPurge is what one CDN would be asked for.
+type CDNPurge struct {
+	CDN      string `json:"cdn"`
+	URLs     int    `json:"urls"`
+	Requests int    `json:"requests"`
+	// By lists what the requests name, sorted: urls, prefixes, hosts, tags,
+	// everything.
+	By []string `json:"by"`
+	// Dropped counts the unchanged files that the CDN forgets as well.
+	Dropped int `json:"dropped,omitempty"`
+	// Billed is how many paths the CDN charges for. 0: it charges for none.
+	Billed int `json:"billed,omitempty"`
 }
 
 // Finished is the receipt of a run.

@@ -43,6 +43,7 @@ func small() event.Planned {
 		Target: "s3://www/blog/", Live: "01JCZX0000000000000000LIVE",
 		Created: 2, Updated: 2, Headers: 1, Deleted: 2, Kept: 240,
 		UploadBytes: 1_234_567, TotalBytes: 34_000_000, PurgeURLs: 31,
+		Purges: []event.CDNPurge{{CDN: "cloudflare zone 023e105f", URLs: 31, Requests: 1, By: []string{"urls"}}},
 		Changes: []event.Change{
 			{Op: "create", Path: "assets/app-9f8e7d.js", Size: 1_200_000, Stage: "new assets", Reason: "new"},
 			{Op: "update", Path: "logo.svg", Size: 900, OldSize: 2_100, Stage: "changed assets", Reason: "content changed, Cache-Control changed"},
@@ -242,4 +243,32 @@ func tell(t *testing.T, s Sink, events []event.Event) {
 		t.Fatal(err)
 	}
 	s.Emit(event.Message{Severity: event.Error, Text: "after the end"}) // is dropped
+}
+
+func TestPurges(t *testing.T) {
+	by := func(p event.CDNPurge, kinds ...string) event.CDNPurge {
+		p.CDN, p.By = "a\x1bcdn", kinds
+		return p
+	}
+	for want, p := range map[string]event.CDNPurge{
+		"1 URL, 1 request":                                               by(event.CDNPurge{URLs: 1, Requests: 1}, "urls"),
+		"14 URLs, 2 requests, 15 paths billed":                           by(event.CDNPurge{URLs: 14, Requests: 2, Billed: 15}, "urls"),
+		"9000 URLs by prefix and URL, 3 requests (and 1 unchanged file)": by(event.CDNPurge{URLs: 9000, Requests: 3, Dropped: 1}, "prefixes", "urls"),
+		"2 URLs by host, 1 request":                                      by(event.CDNPurge{URLs: 2, Requests: 1}, "hosts"),
+		"2 URLs by tag, 1 request":                                       by(event.CDNPurge{URLs: 2, Requests: 1}, "tags"),
+		"everything, for 2 URLs, 1 request (and 340 unchanged files)":    by(event.CDNPurge{URLs: 2, Requests: 1, Dropped: 340}, "everything"),
+	} {
+		if got := purge(p); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		var out strings.Builder
+		plan := event.Planned{Changes: []event.Change{{Op: "create", Path: "a"}}, Created: 1, Purges: []event.CDNPurge{p}}
+		if err := WritePlan(Console{W: &out}, plan, Options{}); err != nil || !strings.Contains(out.String(), "; purge "+want+"\n\n") {
+			t.Errorf("%v: one CDN goes into the summary:\n%s", err, &out)
+		}
+		plan.Purges = append(plan.Purges, p)
+		if err := WritePlan(Console{W: &out}, plan, Options{}); err != nil || strings.Count(out.String(), "\npurge at a") != 2 || strings.Contains(out.String(), "\x1b") {
+			t.Errorf("%v: two CDNs have a line each:\n%s", err, &out)
+		}
+	}
 }

@@ -33,6 +33,7 @@ func WritePlan(c Console, p event.Planned, o Options) error {
 		}
 		fmt.Fprintf(w, "No file changes: %s of the live release\n", count(p.Kept, "file"))
 		writePending(w, c, p.Owed)
+		writePurges(w, p.Purges)
 		return w.err
 	}
 	live := "the first release"
@@ -41,13 +42,51 @@ func WritePlan(c Console, p event.Planned, o Options) error {
 	}
 	fmt.Fprintf(w, "%s %s (%s)\n", c.paint(bold, "Plan for"), name(p.Target), live)
 	summary := fmt.Sprintf("%s%s; upload %s of %s", c.summary(p.Created, p.Updated, p.Headers, p.Deleted, p.Kept), takenOver(p.Adopted), size(p.UploadBytes), size(p.TotalBytes))
-	if p.PurgeURLs > 0 {
-		summary += "; purge " + count(p.PurgeURLs, "URL")
+	if len(p.Purges) == 1 {
+		summary += "; purge " + purge(p.Purges[0])
 	}
-	fmt.Fprintf(w, "%s\n\n", summary)
+	fmt.Fprintf(w, "%s\n", summary)
+	if len(p.Purges) > 1 {
+		writePurges(w, p.Purges)
+	}
+	fmt.Fprintln(w)
 	writeNotable(w, c, p.Changes, o.Full)
 	writePending(w, c, p.Owed)
 	return w.err
+}
+
+// writePurges writes a line for each CDN.
+func writePurges(w *sticky, purges []event.CDNPurge) {
+	for _, p := range purges {
+		fmt.Fprintf(w, "purge at %s: %s\n", name(p.CDN), purge(p))
+	}
+}
+
+// purgedBy is what a request names, as a person would say it.
+var purgedBy = map[string]string{"urls": "URL", "prefixes": "prefix", "hosts": "host", "tags": "tag", "everything": "everything"}
+
+// purge says what a CDN would be asked for, for example "14 URLs, 1 request".
+func purge(p event.CDNPurge) string {
+	s := count(p.URLs, "URL")
+	switch {
+	case slices.Equal(p.By, []string{"urls"}):
+	case slices.Equal(p.By, []string{"everything"}):
+		s = "everything, for " + s
+	default:
+		by := make([]string, len(p.By))
+		for i, kind := range p.By {
+			by[i] = purgedBy[kind]
+		}
+		s += " by " + strings.Join(by, " and ")
+	}
+	s += ", " + count(p.Requests, "request")
+	if p.Billed > 0 {
+		s += ", " + count(p.Billed, "path") + " billed"
+	}
+	if p.Dropped > 0 {
+		s += fmt.Sprintf(" (and %s)", count(p.Dropped, "unchanged file"))
+	}
+	return s
 }
 
 // writePending writes what earlier runs left to this one.

@@ -148,6 +148,7 @@ func New(o Options) (*Purger, error) {
 }
 
 func (o Options) withDefaults() Options {
+	o.ZoneID = strings.ToLower(o.ZoneID)
 	o.Token = strings.TrimSpace(o.Token) // secrets are often pasted with their line break
 	if o.BaseURL == "" {
 		o.BaseURL = defaultBaseURL
@@ -205,7 +206,10 @@ func newPace(perSecond, batch int) *rate.Limiter {
 
 // Name returns what a purger with these options is called: "cloudflare zone "
 // and the first eight digits of the zone id. It needs no token.
-func Name(o Options) string { return "cloudflare zone " + o.ZoneID[:min(8, len(o.ZoneID))] }
+func Name(o Options) string {
+	id := strings.ToLower(o.ZoneID)
+	return "cloudflare zone " + id[:min(8, len(id))]
+}
 
 // Limits returns those of a purger with these options. It needs no token.
 func Limits(o Options) cdn.Limits {
