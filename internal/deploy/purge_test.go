@@ -4,7 +4,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/pandastack-io/pandastack/internal/cdn"
@@ -89,11 +88,12 @@ func TestNobodyAskedFor(t *testing.T) {
 	if got := w.edge.purged(); !slices.Equal(got, []string{url}) {
 		t.Errorf("back again: purged %q", got)
 	}
-	w.must(v1.with(tree{name: "bytes", "assets/other.js": "bytes too"}))
+	v3 := v2.with(tree{"assets/b-9c8d7e6f5a.js": "new", "assets/other.js": "bytes too"})
+	w.must(v3)
 	if got := w.edge.purged(); !slices.Equal(got, []string{"https://example.com/assets/other.js"}) {
 		t.Errorf("a name without a fingerprint: purged %q", got)
 	}
-	w.check(v1.with(tree{name: "bytes", "assets/other.js": "bytes too"}))
+	w.check(v3)
 }
 
 // TestDoubtedIsAskedFor: an earlier deploy may have shown the name to

@@ -6,10 +6,6 @@ import (
 	"strings"
 )
 
-// DefaultNotFound is the page that is served where nothing is found, unless the
-// configuration names another: what docs/hosting.md sets up everywhere.
-const DefaultNotFound = "404.html"
-
 // Addresses says under which URLs visitors and caches know a site.
 type Addresses struct {
 	// Base is where the site is served; Hosts are others that serve the same,

@@ -280,6 +280,7 @@ func TestNewRefuses(t *testing.T) {
 		"access denied: the Cloudflare API token contains a space, a line break or a character that is not ASCII":            func(o *cloudflare.Options) { o.Token = "se cret" },
 		`the Cloudflare API URL "http://api.example.com/" would send the token unencrypted: use https`:                       func(o *cloudflare.Options) { o.BaseURL = "http://api.example.com/" },
 		`the Cloudflare API URL "api" is not an absolute URL`:                                                                func(o *cloudflare.Options) { o.BaseURL = "api" },
+		`"gold" is not a plan of Cloudflare: free, pro, business or enterprise`:                                              func(o *cloudflare.Options) { o.Plan, o.BatchSize = "gold", 1 },
 		"a batch of 501 URLs is outside 1 to 500":                                                                            func(o *cloudflare.Options) { o.BatchSize = 501 },
 	} {
 		o := good
