@@ -132,15 +132,23 @@ type ledgerCDN struct{ *ledger }
 // Name returns a name.
 func (ledgerCDN) Name() string { return "ledger" }
 
+// Limits allow any number of URLs in one request.
+func (ledgerCDN) Limits() cdn.Limits { return cdn.Limits{Batch: 1 << 20} }
+
 // Purge notes the URLs.
-func (c ledgerCDN) Purge(_ context.Context, set cdn.ChangeSet) (cdn.Result, error) {
+func (c ledgerCDN) Purge(_ context.Context, requests ...cdn.Request) (cdn.Result, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now++
-	for _, u := range set.URLs {
-		c.purged[u] = c.now
+	var res cdn.Result
+	for _, q := range requests {
+		for _, u := range q.Items {
+			c.purged[u] = c.now
+		}
+		res.URLs += q.Covers
+		res.Requests++
 	}
-	return cdn.Result{URLs: len(set.URLs), Requests: 1}, nil
+	return res, nil
 }
 
 // notes keeps what a run says.
