@@ -163,7 +163,7 @@ func (a *app) connect(ctx context.Context, s *settings, preview bool) (*deploy.R
 	}
 	who := ci.Complete(ctx, a.run, s.root)
 	return deploy.Open(ctx, deploy.Options{
-		Site: t.site, Target: t.name, Live: t.live, State: t.state, MixedPaths: t.mixedPaths, Usage: t.usage,
+		Site: t.site, Target: t.name, Live: t.live, State: t.state, Aside: t.aside, MixedPaths: t.mixedPaths, Usage: t.usage,
 		BaseURL: base, Variants: purgeVariants(s), Purgers: purgers, Tool: "pandastack " + Version(), Sink: a.sink,
 		Guards: guards(s), Keep: *s.Config.Releases.Keep, Force: s.on("force"), Adopt: s.on("adopt"), LockTimeout: s.LockTimeout(), Order: order(who, s.root),
 		Owner: state.Owner{

@@ -30,13 +30,14 @@ const (
 	exitLocked      = 11  // another deploy holds the site
 	exitDenied      = 12  // credentials refused
 	exitChanges     = 20  // plan or diff --exit-code found changes
+	exitDamaged     = 21  // verify found damage
 	exitInterrupted = 130 // by a signal
 )
 
 // report prints an error that ended the run, and returns the exit code.
 func (a *app) report(ctx context.Context, err error) int {
 	code := exitCode(ctx, err)
-	if err != nil && !errors.Is(err, errChanges) {
+	if err != nil && !errors.Is(err, errChanges) && !errors.Is(err, errDamaged) {
 		for _, m := range messages(ctx, err) {
 			a.sink.Emit(m)
 		}
@@ -60,6 +61,8 @@ func exitCode(ctx context.Context, err error) int {
 		code  int
 	}{
 		{errors.Is(err, errChanges), exitChanges},
+		{errors.Is(err, errDamaged), exitDamaged},
+		{is[*deploy.UnmendedError](err), exitDamaged},
 		{errors.Is(err, deploy.ErrOwed), exitOwed},
 		{is[*deploy.PartialError](err), exitPartial},
 		{is[*usageError](err), exitUsage},
@@ -168,6 +171,7 @@ func hint(err error) string {
 		match bool
 		text  string
 	}{
+		{is[*deploy.UnmendedError](err), "Run pandastack deploy: it uploads what the live release lacks."},
 		{errors.Is(err, deploy.ErrOwed), "Run pandastack again: it does what is left, and uploads nothing that is there."},
 		{is[*deploy.PartialError](err), "Run pandastack again: it reads what was touched and makes the site whole."},
 		{is[*deploy.LockedError](err), "Wait until it is done and run pandastack again."},
@@ -193,7 +197,7 @@ func hint(err error) string {
 		{errors.Is(err, storage.ErrModified), "Nothing may write to the output while it is published: run pandastack again when the build is done."},
 		{errors.Is(err, deploy.ErrUnfit), "Look for what stands between pandastack and the storage and changes answers, such as a proxy that compresses; else use another storage. Nothing was published."},
 		{is[*state.NewerError](err), "Use the version of pandastack that wrote it, or a later one."},
-		{is[*state.CorruptError](err), "Something else wrote it: put it back, for example from the bucket's versions."},
+		{is[*state.CorruptError](err), "Run pandastack verify: it says what is damaged, and with --repair mends it."},
 		{is[*state.ForeignError](err), "Give each site a storage.prefix, or storage.statePrefix, of its own."},
 		{is[*build.Error](err), "Nothing was published."},
 		{errors.Is(err, framework.ErrUnknown), "Write pandastack.json by hand: docs/configuration.md describes each field."},

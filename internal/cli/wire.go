@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/pandastack-io/pandastack/internal/cdn"
 	"github.com/pandastack-io/pandastack/internal/config"
@@ -28,7 +29,8 @@ type target struct {
 	state      storage.Store
 	mixedPaths bool
 	meters     []storage.Meter
-	dir        string // of a local target, absolute
+	dir        string   // of a local target, absolute
+	aside      []string // where state lies below the site's prefix, relative to it
 }
 
 // usage returns what all stores of the target together have used so far.
@@ -114,8 +116,23 @@ func (t *target) place(live, records storage.Store, c *config.Storage) *target {
 		t.state = storage.Prefixed(records, c.Prefix+state.Dir+"/")
 	} else {
 		t.state = storage.Prefixed(records, c.StatePrefix+c.Prefix)
+		t.aside = statesBelow(c)
 	}
 	return t
+}
+
+// statesBelow returns where the state of this site and of others lies below the
+// site's prefix, relative to that.
+func statesBelow(c *config.Storage) []string {
+	if c.StatePrefix == "" || c.StateBucket != "" && c.StateBucket != c.Bucket {
+		return nil
+	}
+	for _, place := range []string{c.StatePrefix, c.StatePrefix + c.Prefix} {
+		if dir, ok := strings.CutPrefix(place, c.Prefix); ok && dir != "" {
+			return []string{dir}
+		}
+	}
+	return nil
 }
 
 // keepOutOfGit makes git ignore what the embedded default writes.

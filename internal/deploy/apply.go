@@ -22,7 +22,7 @@ func (r *Run) apply(ctx context.Context, t *tx, a aim, p *plan.Plan) (event.Fini
 	defer t.close(nil)
 	aborted := r.abort(t)
 	touches := touches(t.view, p)
-	release := len(touches) > 0 || a.of != nil // else there are only debts
+	release := len(touches) > 0 || a.of != nil || a.mend != nil && a.mend.Changed // else there are only debts
 	if release {
 		u := &upload{Run: r, aim: a, plan: p, files: files(a.desired), unmoved: r.unmoved(p)}
 		wrote, err := r.publish(t, u, a, touches)
@@ -81,13 +81,13 @@ func touches(v *view, p *plan.Plan) []state.Touch {
 		case c.Adopted:
 			out = append(out, adopts(c))
 		default:
-			out = append(out, state.Touch{Path: c.Path(), SHA256: &c.New.SHA256, Size: c.New.Size})
+			out = append(out, state.Touch{Path: c.Path(), SHA256: &c.New.SHA256, Size: c.New.Size, Adopts: v.adopts(c.Path())})
 		}
 	}
 	for i := range p.Objects {
 		if o := &p.Objects[i]; doubted[o.Path] {
 			delete(doubted, o.Path)
-			out = append(out, state.Touch{Path: o.Path, SHA256: &o.SHA256, Size: o.Size})
+			out = append(out, state.Touch{Path: o.Path, SHA256: &o.SHA256, Size: o.Size, Adopts: v.adopts(o.Path)})
 		}
 	}
 	for path := range doubted { // neither wanted nor there, or not ours: only purged
@@ -140,6 +140,9 @@ func (r *Run) displace(t *tx, u *upload) (err error) {
 	if u.shelf, err = r.newShelf(t.ctx, t.view); err != nil {
 		return err
 	}
+	if err := u.shelf.refill(t.ctx, t.view, u.aim.mend); err != nil {
+		return err
+	}
 	n := u.plan.Displaced()
 	if n == 0 {
 		return nil
@@ -158,9 +161,13 @@ func (r *Run) record(t *tx, u *upload, a aim) *state.Release {
 		ID: t.id, Parent: t.view.head.Live, Site: r.Site, Source: r.Source, Tool: r.Tool, Forced: r.Force,
 		Created: r.Now().Add(t.skew).UTC(), Objects: u.plan.Objects,
 	}
-	if a.of != nil { // what it is, from there; who did it, from here
+	if a.of != nil {
 		rel.RollbackTo = a.of.ID
-		rel.Source.Repository, rel.Source.Commit, rel.Source.Dirty, rel.Source.Ref = a.of.Source.Repository, a.of.Source.Commit, a.of.Source.Dirty, a.of.Source.Ref
+		rel.Source = sourceOf(a.of, rel.Source)
+	}
+	if a.mend != nil {
+		rel.Repaired = true
+		rel.Source = sourceOf(a.mend.Release, rel.Source)
 	}
 	rel.History, t.drop.releases = t.view.history(r.Keep)
 	rel.Blobs, t.drop.blobs = u.shelf.list(rel.History, rel.Objects)
@@ -170,6 +177,7 @@ func (r *Run) record(t *tx, u *upload, a aim) *state.Release {
 			t.drop.strays++
 		}
 	}
+	t.drop.useless = t.view.useless(rel)
 	return rel
 }
 
@@ -201,14 +209,17 @@ func (r *Run) commit(t *tx, p *plan.Plan, a aim, touches []state.Touch) error {
 			own.Purge = append(own.Purge, c.Name())
 		}
 	}
-	mark := t.head.Mark
-	if a.of == nil {
+	mark, held := t.head.Mark, t.head.Held
+	if a.mend == nil {
+		held = a.of != nil
+	}
+	if a.of == nil && a.mend == nil {
 		mark = r.mark(t.ctx, mark)
 	}
 	return r.update(t.ctx, t, func(h *state.Head) {
 		h.Live = t.id
 		h.Doubt = nil
-		h.Mark, h.Held = mark, a.of != nil
+		h.Mark, h.Held = mark, held
 		if !own.Settled() {
 			h.Owed = append(slices.Clone(h.Owed), own)
 		}
@@ -275,10 +286,10 @@ func (u *upload) stages(ctx context.Context) error {
 	return nil
 }
 
-// sent returns how many bytes a change uploads: a rollback finds them in the
-// bucket.
+// sent returns how many bytes a change uploads: a rollback and a repair find
+// them in the bucket.
 func (r *Run) sent(a aim, c plan.Change) int64 {
-	if c.New == nil || c.Op == plan.Adopt || a.of != nil || r.viaCopy(c) {
+	if c.New == nil || c.Op == plan.Adopt || a.of != nil || a.mend != nil || r.viaCopy(c) {
 		return 0
 	}
 	return c.New.Size

@@ -69,7 +69,7 @@ func (r *Run) newShelf(ctx context.Context, v *view) (*shelf, error) {
 			return nil, err
 		}
 		d, ok := blobDigest(info.Key)
-		if _, known := s.blobs[d]; ok && !known { // else it is not ours, or recorded
+		if _, known := s.blobs[d]; ok && !known && !v.spoilt[info.Key] { // else it is not ours, or recorded
 			s.found[d] = true
 			s.blobs[d] = state.Blob{SHA256: d, Size: info.Size, Last: last[d]}
 		}

@@ -112,7 +112,7 @@ func (s *settlement) disused() []string {
 	for _, d := range s.tx.view.debts {
 		ids = append(ids, d.Intent)
 	}
-	keys := s.intentKeys(ids)
+	keys := append(s.intentKeys(ids), s.tx.drop.useless...)
 	for _, id := range s.tx.drop.releases {
 		keys = append(keys, state.ReleaseKey(id))
 	}

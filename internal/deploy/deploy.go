@@ -10,6 +10,7 @@ import (
 
 	"github.com/pandastack-io/pandastack/internal/cdn"
 	"github.com/pandastack-io/pandastack/internal/event"
+	"github.com/pandastack-io/pandastack/internal/history"
 	"github.com/pandastack-io/pandastack/internal/plan"
 	"github.com/pandastack-io/pandastack/internal/site"
 	"github.com/pandastack-io/pandastack/internal/state"
@@ -22,6 +23,9 @@ type Options struct {
 	Target string        // the site for people, for example "s3://www/blog/"
 	Live   storage.Store // below the site's prefix
 	State  storage.Store // below the state's prefix
+	// Aside holds the prefixes, relative to Live, below which state lies that
+	// is not below a segment state.Dir.
+	Aside []string
 	// MixedPaths says that Live holds an object `a` beside `a/b`.
 	MixedPaths bool
 	// Usage returns what all stores together have used so far.
@@ -74,6 +78,8 @@ type aim struct {
 	desired []Desired
 	// of is the release that a rollback brings back; nil for a deploy.
 	of *state.Release
+	// mend is what a repair mends; nil otherwise.
+	mend *history.Verification
 }
 
 // FromFiles returns the desired objects for the files of an output.

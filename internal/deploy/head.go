@@ -57,8 +57,9 @@ type tx struct {
 	drop    struct {
 		releases []string
 		blobs    []state.Blob
-		strays   int  // of the blobs: those that no release has recorded
-		listed   bool // blobs holds all of these
+		strays   int      // of the blobs: those that no release has recorded
+		listed   bool     // blobs holds all of these
+		useless  []string // keys of the state
 	}
 
 	mu    sync.Mutex

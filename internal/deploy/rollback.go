@@ -71,6 +71,13 @@ func (r *Run) rollbackTo(name string) func(context.Context, *view) (aim, error) 
 	}
 }
 
+// sourceOf says what a release is that brings the content of another one: what
+// it is, from there; who made it, from here.
+func sourceOf(content *state.Release, by state.Source) state.Source {
+	by.Repository, by.Commit, by.Dirty, by.Ref = content.Source.Repository, content.Source.Commit, content.Source.Dirty, content.Source.Ref
+	return by
+}
+
 // find returns the id of the kept release that a person means by name; empty,
 // the one before the live one.
 func (v *view) find(name string) (string, error) {
@@ -118,6 +125,9 @@ func (u *upload) bring(ctx context.Context, c plan.Change) (storage.Info, error)
 	}
 	if !ok {
 		return storage.Info{}, &MissingError{Paths: []string{c.Path()}}
+	}
+	if from.Key == c.Path() && from.Store == u.Live && !keepsNames(c) {
+		return u.carry(ctx, u.Live, c.Path(), from, d, c.New.Headers)
 	}
 	return u.copy(ctx, u.Live, c.Path(), from, d, c.New.Headers)
 }

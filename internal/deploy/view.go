@@ -14,6 +14,7 @@ import (
 	"github.com/dustin/go-humanize/english"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pandastack-io/pandastack/internal/history"
 	"github.com/pandastack-io/pandastack/internal/state"
 	"github.com/pandastack-io/pandastack/internal/storage"
 )
@@ -33,6 +34,10 @@ type view struct {
 	void    []string        // ids of debts that nobody can, or has to, pay any more
 	// unfinished is what the deploys in doubt announced.
 	unfinished []intent
+	// damage is what a repair found at paths of the live release, and spoilt
+	// the keys of the state that it found to be of no use.
+	damage map[string]history.Damage
+	spoilt map[string]bool
 	// takeover: this run takes the place of the one that holds the head,
 	// though its lease has not run out.
 	takeover bool
@@ -116,7 +121,7 @@ func (r *Run) read(ctx context.Context) (*view, error) {
 	info, err := r.getHead(ctx, v)
 	switch {
 	case notExist(err):
-		return v, nil
+		return v, r.neverDeployed(ctx)
 	case err != nil:
 		return nil, err
 	}

@@ -41,6 +41,7 @@ const (
 	Commit   Phase = "commit"
 	Delete   Phase = "delete"
 	Purge    Phase = "purge"
+	Verify   Phase = "verify" // compare the bucket with the records
 )
 
 // PhaseStarted opens a phase.
@@ -190,6 +191,36 @@ type Recovered struct {
 	Blobs   int `json:"blobs"`   // collected: of no use to any release that is kept
 	Uploads int `json:"uploads"` // aborted: half made
 }
+
+// Finding is one thing in the bucket that is not as the records say.
+type Finding struct {
+	// Kind is what is wrong: docs/verify.md lists them.
+	Kind string `json:"kind"`
+	// Area is "site" or "state": what Path is relative to.
+	Area   string `json:"area"`
+	Path   string `json:"path"`
+	Detail string `json:"detail"`
+	// Remedy is what is done about it, and by what. Empty: nothing.
+	Remedy string `json:"remedy,omitempty"`
+	// Note says that all is well all the same.
+	Note bool `json:"note"`
+}
+
+// Verified is how the bucket compares with the records.
+type Verified struct {
+	Target string `json:"target"`
+	// Live is the id of the release that the bucket was compared with. Empty:
+	// there is none.
+	Live     string    `json:"live,omitempty"`
+	Deep     bool      `json:"deep"`    // every byte was read
+	Sound    bool      `json:"sound"`   // there are notes at most
+	Objects  int       `json:"objects"` // compared
+	Bytes    int64     `json:"bytes"`   // read
+	Findings []Finding `json:"findings"`
+}
+
+// Type returns the event's name in JSON.
+func (Verified) Type() string { return "verified" }
 
 // Type returns the event's name in JSON.
 func (PhaseStarted) Type() string { return "phase_started" }

@@ -57,6 +57,11 @@ func filled(e event.Event) event.Event {
 			e.Changes = []event.Change{}
 		}
 		return e
+	case event.Verified:
+		if e.Findings == nil {
+			e.Findings = []event.Finding{}
+		}
+		return e
 	case event.Finished:
 		if e.Requests == nil {
 			e.Requests = map[string]int64{}

@@ -88,6 +88,8 @@ func writeResult(c Console, e event.Event, o Options) error {
 		return WriteComparison(c, e, o)
 	case event.Blamed:
 		return WriteBlame(c, e, o)
+	case event.Verified:
+		return WriteFindings(c, e, o)
 	}
 	return nil
 }

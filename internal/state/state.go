@@ -166,6 +166,9 @@ type Release struct {
 	Tool    string    `json:"tool"` // name and version of what wrote it
 	// RollbackTo is the release whose content this one brings back.
 	RollbackTo string `json:"rollbackTo,omitempty"`
+	// Repaired says that this release mends, or describes, what something else
+	// did to the one before it.
+	Repaired bool `json:"repaired,omitempty"`
 	// Forced says that the order of deploys was overridden.
 	Forced bool `json:"forced,omitempty"`
 	// History holds the ids of the releases that are kept beside this one,
