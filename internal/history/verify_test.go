@@ -144,6 +144,12 @@ var damages = []damage{
 		b.record(v)
 		b.del(stateDir + "head")
 	}, want: []string{"head-missing head"}},
+	{name: "head lost beside a record that no head named and that only deletes", do: func(b *bed) {
+		v := maps.Clone(versions[2])
+		delete(v, "new.html")
+		b.record(v)
+		b.del(stateDir + "head")
+	}, want: []string{"head-missing head"}},
 	{name: "head lost while a deploy was in the middle", do: func(b *bed) {
 		o := b.desired(tree{"more.css": "more"})[0]
 		b.intent(state.Touch{Path: "more.css", SHA256: &o.SHA256})
