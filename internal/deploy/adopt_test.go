@@ -146,7 +146,7 @@ func TestAdoptAsIs(t *testing.T) {
 		t.Errorf("purged %q", urls)
 	}
 	if writes := slices.DeleteFunc(w.spy.requests(), func(op string) bool { return strings.HasPrefix(op, "GET ") }); !slices.Equal(writes, []string{
-		"LIST blog/", "PUT blog/.pandastack/head", "PUT blog/.pandastack/intents/ID", "PUT blog/.pandastack/releases/ID",
+		"LIST blog/.pandastack/releases/", "LIST blog/", "PUT blog/.pandastack/head", "PUT blog/.pandastack/intents/ID", "PUT blog/.pandastack/releases/ID",
 		"PUT blog/.pandastack/head", "DELETE blog/.pandastack/intents/ID",
 	}) {
 		t.Errorf("%q", writes)
@@ -214,7 +214,7 @@ func TestAdoptNested(t *testing.T) {
 	if _, err := w.adopting(v1); !errors.As(err, &nested) || nested.Site != "docs/" || !slices.Equal(nested.Paths, []string{"docs/index.html"}) {
 		t.Errorf("got %v", err)
 	}
-	w.wantRequests("GET blog/.pandastack/head", "LIST blog/")
+	w.wantRequests("GET blog/.pandastack/head", "LIST blog/.pandastack/releases/", "LIST blog/")
 
 	own := w.options()
 	said := &notes{}

@@ -28,7 +28,7 @@ func TestFirstDeployInOrder(t *testing.T) {
 	}
 	w.check(v1, "blog-old/index.html")
 	w.wantRequests(
-		"GET blog/.pandastack/head", "PUT blog/.pandastack/head", "PUT blog/.pandastack/intents/ID",
+		"GET blog/.pandastack/head", "LIST blog/.pandastack/releases/", "PUT blog/.pandastack/head", "PUT blog/.pandastack/intents/ID",
 		"PUT blog/a.css", "PUT blog/b.css", "PUT blog/docs/index.html", "PUT blog/index.html", "PUT blog/sitemap.xml",
 		"PUT blog/.pandastack/releases/ID", "PUT blog/.pandastack/head", // the commit
 		"DELETE blog/.pandastack/intents/ID", "PUT blog/.pandastack/head", // after the purge
@@ -438,7 +438,7 @@ func TestPreviewWritesNothing(t *testing.T) {
 	if err != nil || p.Created != 5 || p.UploadBytes != 13 || p.PurgeURLs != 8 {
 		t.Fatalf("%v %+v", err, p)
 	}
-	w.wantRequests("GET blog/.pandastack/head")
+	w.wantRequests("GET blog/.pandastack/head", "LIST blog/.pandastack/releases/")
 }
 
 func TestFileChangedAfterTheScan(t *testing.T) {

@@ -97,18 +97,19 @@ func (s *spy) Delete(ctx context.Context, keys ...string) error {
 
 func (s *spy) List(ctx context.Context, prefix string) iter.Seq2[storage.Info, error] {
 	return func(yield func(storage.Info, error) bool) {
+		stopped := false // the caller has seen enough
 		err := s.do("LIST "+prefix, func() error {
 			for info, err := range s.Store.List(ctx, prefix) {
 				if err != nil {
 					return err
 				}
-				if !yield(info, nil) {
+				if stopped = !yield(info, nil); stopped {
 					return nil
 				}
 			}
 			return nil
 		})
-		if err != nil {
+		if err != nil && !stopped {
 			yield(storage.Info{}, err)
 		}
 	}

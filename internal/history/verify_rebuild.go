@@ -94,7 +94,7 @@ func (s *survey) records(ctx context.Context) ([]*state.Release, error) {
 // salvaged returns the head without what can no longer be read; where the head
 // is lost, with all intents in doubt.
 func (s *survey) salvaged() state.Head {
-	h := state.Head{Format: state.Format, Site: s.Site}
+	h := state.Head{Format: state.Format, Site: s.Site, Strays: true}
 	suspect := func(id string, from time.Time) {
 		h.Doubt = append(h.Doubt, id)
 		h.Suspects = append(h.Suspects, state.Suspect{Intent: id, Until: from.Add(suspicion).UTC()})
@@ -106,6 +106,7 @@ func (s *survey) salvaged() state.Head {
 		return h
 	}
 	h = *s.head
+	h.Strays = true
 	strange := func(id string) bool { return slices.Contains(s.strange, id) }
 	h.Doubt = slices.DeleteFunc(slices.Clone(h.Doubt), strange)
 	h.Owed = slices.DeleteFunc(slices.Clone(h.Owed), func(d state.Debt) bool { return strange(d.Intent) })
