@@ -45,7 +45,7 @@ func TestAdoptOnTheWire(t *testing.T) {
 				t.Fatalf("%d\n%s", code, stderr)
 			}
 			counts, uploaded := m.count()
-			want := map[string]int{"LIST": 2, "HEAD": files, "GET large.bin": 1, "GET edited.html": 1, "COPY": files + 1, "PUT edited.html": 1}
+			want := map[string]int{"LIST": 3, "HEAD": files, "GET large.bin": 1, "GET edited.html": 1, "COPY": files + 1, "PUT edited.html": 1}
 			for kind, n := range want {
 				if counts[kind] != n {
 					t.Errorf("%d × %s, want %d", counts[kind], kind, n)
