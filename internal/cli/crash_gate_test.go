@@ -254,17 +254,20 @@ func keyOf(r *http.Request) string {
 type ledger struct {
 	mu      sync.Mutex
 	now     int
-	changed map[string]int // by path
-	purged  map[string]int // by URL
+	changed map[string]int  // by path
+	purged  map[string]int  // by URL
+	born    map[string]bool // paths with a fingerprint that were there once
 }
 
-func newLedger() *ledger { return &ledger{changed: map[string]int{}, purged: map[string]int{}} }
+func newLedger() *ledger {
+	return &ledger{changed: map[string]int{}, purged: map[string]int{}, born: map[string]bool{}}
+}
 
 // clone returns a ledger that goes on from this one.
 func (l *ledger) clone() *ledger {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return &ledger{now: l.now, changed: maps.Clone(l.changed), purged: maps.Clone(l.purged)}
+	return &ledger{now: l.now, changed: maps.Clone(l.changed), purged: maps.Clone(l.purged), born: maps.Clone(l.born)}
 }
 
 // request notes the beginning of a request; what it returns, its end. A purge
@@ -309,6 +312,11 @@ func (l *ledger) touch(path string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.now++
+	// Nobody can have asked for a name with a fingerprint before it was there.
+	if site.RoleOf(path, "") == site.Fingerprinted && !l.born[path] {
+		l.born[path] = true
+		return
+	}
 	l.changed[path] = l.now
 }
 

@@ -164,14 +164,13 @@ func (n *notes) Emit(e event.Event) {
 // options are what a run of the fault tests has, through a gate.
 func (b *faultBed) options(t *testing.T, g *gate) deploy.Options {
 	t.Helper()
-	proxy := testbed.NewCountingProxy(t, b.server.Endpoint)
-	proxy.Around(g.around)
+	b.store.Around(g.around)
 	patience := 20 * time.Second
 	if len(g.faults) > 0 && strings.Contains(g.faults[0].kind.Name, "stall") {
 		patience = 300 * time.Millisecond
 	}
 	store, err := s3.New(t.Context(), s3.Options{
-		Provider: "minio", Bucket: b.depot.name, Endpoint: proxy.URL, Credentials: b.server.Credentials(),
+		Provider: "minio", Bucket: b.depot.name, Endpoint: b.store.URL, Credentials: b.server.Credentials(),
 		MaxAttempts: 4, MaxBackoff: time.Millisecond, AnswerTime: patience,
 		MultipartAbove: 5 << 20, PartBytes: 5 << 20,
 	})
