@@ -22,9 +22,13 @@ func FuzzParse(f *testing.F) {
 			f.Fatal(err)
 		}
 		f.Add(data)
+		f.Add(data[:len(data)/2])
 	}
 	for _, seed := range []string{"", "\xef\xbb\xbf{}", "\xff\xfe", "{\"é\":\r\n\t'", "{\"type\":\"static\",\"type\":1,}", "/* \u2028", "{\"a\":\"\\ud800\"}", "[[[[[[", "nul"} {
 		f.Add([]byte(seed))
+	}
+	for _, data := range bombs() {
+		f.Add(data[:min(len(data), 8<<10)])
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		layer, err := Parse(FileName, bytes.Clone(data))

@@ -28,7 +28,7 @@ func (r *Run) apply(ctx context.Context, t *tx, a aim, p *plan.Plan) (event.Fini
 		wrote, err := r.publish(t, u, a, touches)
 		if err != nil {
 			err = r.abandon(ctx, t, u, wrote, r.fail(t, err))
-			if t.head.Live != t.id {
+			if t.current().Live != t.id {
 				return event.Finished{}, err
 			}
 			// The commit was done after all: what follows it is left.
@@ -209,7 +209,8 @@ func (r *Run) commit(t *tx, p *plan.Plan, a aim, touches []state.Touch) error {
 			own.Purge = append(own.Purge, c.Name())
 		}
 	}
-	mark, held := t.head.Mark, t.head.Held
+	now := t.current()
+	mark, held := now.Mark, now.Held
 	if a.mend == nil {
 		held = a.of != nil
 	}

@@ -53,6 +53,7 @@ func (r *Run) newShelf(ctx context.Context, v *view) (*shelf, error) {
 			s.blobs[b.SHA256] = b
 		}
 	}
+	s.retain(v)
 	if !v.recovers() {
 		return s, nil
 	}
@@ -78,8 +79,27 @@ func (r *Run) newShelf(ctx context.Context, v *view) (*shelf, error) {
 	return s, nil
 }
 
+// retain notes which known blobs the live release needs. A deploy that did not
+// finish may have overwritten its objects, and what it knew of their bytes is
+// lost.
+func (s *shelf) retain(v *view) {
+	if v.release == nil || len(v.doubted) == 0 {
+		return
+	}
+	for i := range v.release.Objects {
+		o := &v.release.Objects[i]
+		_, doubted := slices.BinarySearch(v.doubted, o.Path)
+		if b, ok := s.blobs[o.SHA256]; ok && doubted {
+			b.Last = v.release.ID
+			s.blobs[o.SHA256] = b
+		}
+	}
+}
+
 // displace copies the bytes that a plan drops from the site, once for each
-// digest. The source's ETag guards that it is those bytes that are copied.
+// digest. The source's ETag guards that it is those bytes that are copied, and
+// with them what is deleted later without a condition: where there is nothing
+// to copy, this is looked at.
 func (s *shelf) displace(ctx context.Context, v *view, p *plan.Plan) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(s.Workers)
@@ -91,12 +111,32 @@ func (s *shelf) displace(ctx context.Context, v *view, p *plan.Plan) error {
 		if !known {
 			g.Go(func() error { return s.displaceOne(gctx, c.Old) })
 			b = state.Blob{SHA256: c.Old.SHA256, Size: c.Old.Size}
+		} else if c.Op == plan.Delete {
+			g.Go(func() error { return s.intact(gctx, c.Old) })
 		}
 		b.Last = v.head.Live
 		s.blobs[c.Old.SHA256] = b
 		delete(s.found, c.Old.SHA256)
 	}
 	return g.Wait()
+}
+
+// intact returns a *ForeignError where the live object is not this one.
+func (s *shelf) intact(ctx context.Context, o *state.Object) error {
+	obj, err := s.Live.Get(ctx, o.Path)
+	if err == nil {
+		obj.Body.Close()
+		if obj.ETag == o.ETag {
+			return nil
+		}
+		if ours, _ := s.vouch(ctx, o); ours {
+			return nil
+		}
+	}
+	if err == nil || notExist(err) {
+		return &ForeignError{Paths: []string{o.Path}, Changed: true}
+	}
+	return err
 }
 
 func (s *shelf) displaceOne(ctx context.Context, o *state.Object) error {

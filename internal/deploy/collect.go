@@ -149,7 +149,7 @@ func (s *settlement) neededIntents() map[string]bool {
 	for _, d := range s.owing() {
 		needed[state.IntentKey(d.Intent)] = true
 	}
-	for _, x := range s.tx.head.Suspects {
+	for _, x := range s.tx.current().Suspects {
 		needed[state.IntentKey(x.Intent)] = true
 	}
 	return needed

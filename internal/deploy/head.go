@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/pandastack-io/pandastack/internal/event"
@@ -62,18 +61,19 @@ type tx struct {
 		useless  []string // keys of the state
 	}
 
-	mu    sync.Mutex
+	turn  chan struct{} // full while somebody changes the head
 	head  state.Head
 	etag  string
-	known []byte  // the head as this run read or wrote it last; nil: there was none
-	late  []draft // heads of which it is not known whether they were written
+	date  time.Time // the server's clock when it answered the last write; zero where it does not tell
+	known []byte    // the head as this run read or wrote it last; nil: there was none
+	late  []draft   // heads of which it is not known whether they were written
 }
 
 // acquire writes into the head that this run deploys now. It fails with
 // errMoved where the head is no longer as v has it.
 func (r *Run) acquire(ctx context.Context, v *view) (*tx, error) {
 	began := r.Now()
-	t := &tx{view: v, skew: v.skew, etag: v.etag, known: v.raw}
+	t := &tx{view: v, skew: v.skew, etag: v.etag, known: v.raw, turn: make(chan struct{}, 1)}
 	t.began = began.Add(t.skew)
 	t.id = state.NewID(t.began, v.head.Live)
 	t.head = *v.head
@@ -82,7 +82,7 @@ func (r *Run) acquire(ctx context.Context, v *view) (*tx, error) {
 	t.head.Suspects = v.suspects()
 	t.head.Busy = &state.Busy{
 		Owner: r.Owner, Nonce: rand.Text(), Base: v.head.Live, Target: t.id,
-		Expires: t.began.Add(lease).UTC().Truncate(time.Second),
+		Expires: t.expiry(began),
 	}
 	if r.probed != nil {
 		t.head.Capabilities = r.probed
@@ -90,9 +90,38 @@ func (r *Run) acquire(ctx context.Context, v *view) (*tx, error) {
 	if err := r.write(ctx, t); err != nil {
 		return nil, err
 	}
+	if err := r.correct(ctx, t, began); err != nil {
+		return nil, err
+	}
 	t.ctx, t.close = context.WithCancelCause(ctx)
 	go r.renew(t, began)
 	return t, nil
+}
+
+// expiry returns when a lease that was asked for at a time of ours runs out,
+// by the server's clock.
+func (t *tx) expiry(began time.Time) time.Time {
+	return began.Add(t.skew + lease).UTC().Truncate(time.Second)
+}
+
+// correct writes the lease again where it was counted by a wrong clock: in a
+// site's first deploy, there was no head that told the server's.
+func (r *Run) correct(ctx context.Context, t *tx, began time.Time) error {
+	skew := t.date.Sub(r.Now())
+	if t.view.etag != "" || t.date.IsZero() || (skew-t.skew).Abs() < margin/2 {
+		return nil
+	}
+	t.skew, t.began = skew, began.Add(skew)
+	t.close = func(error) {} // there is no context yet
+	err := r.update(ctx, t, func(h *state.Head) {
+		busy := *h.Busy
+		busy.Expires = t.expiry(began)
+		h.Busy = &busy
+	})
+	if err != nil && !errors.Is(err, ErrLost) {
+		r.release(t, false)
+	}
+	return err
 }
 
 // outlive returns a context that ends some time after ctx: all that a run
@@ -133,7 +162,7 @@ type lateError struct{ head state.Head }
 func (*lateError) Error() string { return "an earlier write of the head was done late" }
 
 // write puts the transaction's head where it is still the one that this run
-// read or wrote last. The caller holds t.mu, or is alone.
+// read or wrote last. It is the caller's turn, or the caller is alone.
 func (r *Run) write(ctx context.Context, t *tx) error {
 	b, err := state.EncodeHead(t.head)
 	if err != nil {
@@ -148,7 +177,7 @@ func (r *Run) write(ctx context.Context, t *tx) error {
 			return err
 		}
 	}
-	t.etag, t.known, t.late = info.ETag, b, nil
+	t.etag, t.date, t.known, t.late = info.ETag, info.Date, b, nil
 	return nil
 }
 
@@ -212,11 +241,19 @@ func (r *Run) rawHead() ([]byte, storage.Info, error) {
 	return b, obj.Info, err
 }
 
+// current returns the head as this run has written it last: its lease may be
+// renewed at any time.
+func (t *tx) current() state.Head {
+	t.turn <- struct{}{}
+	defer func() { <-t.turn }()
+	return t.head
+}
+
 // update changes the head and writes it. Where another run has taken over,
 // the error is ErrLost and the transaction is at its end.
 func (r *Run) update(ctx context.Context, t *tx, change func(*state.Head)) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.turn <- struct{}{}
+	defer func() { <-t.turn }()
 	old := t.head
 	change(&t.head)
 	err := r.write(ctx, t)
@@ -254,7 +291,7 @@ func (r *Run) renew(t *tx, began time.Time) {
 		err := r.update(t.ctx, t, func(h *state.Head) {
 			if h.Busy != nil {
 				busy := *h.Busy
-				busy.Expires = next.Add(t.skew + lease).UTC().Truncate(time.Second)
+				busy.Expires = t.expiry(next)
 				h.Busy = &busy
 			}
 		})

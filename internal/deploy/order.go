@@ -56,13 +56,19 @@ func (r *Run) mark(ctx context.Context, old *state.Mark) *state.Mark {
 // advance moves the mark after a run that changed nothing but is newer: else
 // an older run that still waits could publish an older version.
 func (r *Run) advance(ctx context.Context, v *view) error {
-	next := r.mark(ctx, v.head.Mark)
-	if next == v.head.Mark || v.head.Mark != nil && next.Commit == v.head.Mark.Commit {
+	next, ok := r.ahead(ctx, v.head.Mark)
+	if !ok {
 		return nil
 	}
 	t := &tx{view: v, head: *v.head, etag: v.etag, known: v.raw}
 	t.head.Mark, t.head.Held = next, false
 	return r.write(ctx, t)
+}
+
+// ahead returns the mark after this run, and whether that is another commit's.
+func (r *Run) ahead(ctx context.Context, old *state.Mark) (*state.Mark, bool) {
+	next := r.mark(ctx, old)
+	return next, next != old && (old == nil || next.Commit != old.Commit)
 }
 
 // await waits while another deploy holds the head, at most LockTimeout. A

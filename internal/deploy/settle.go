@@ -22,10 +22,11 @@ func (r *Run) settle(t *tx, a aim, p *plan.Plan, own []state.Touch, aborted int)
 	s := &settlement{Run: r, tx: t, plan: p, debts: t.view.debts, own: t.view.purged(a, p, own)}
 	s.recovered = event.Recovered{Paths: len(t.view.doubted), Uploads: aborted}
 	released := t.release != nil
-	if released && len(t.head.Owed) > len(s.debts) {
-		s.debts = append(s.debts, debt{t.head.Owed[len(t.head.Owed)-1], own})
+	head := t.current()
+	if released && len(head.Owed) > len(s.debts) {
+		s.debts = append(s.debts, debt{head.Owed[len(head.Owed)-1], own})
 	}
-	if t.head.Busy != nil {
+	if head.Busy != nil {
 		s.deletions()
 		s.purges()
 		if err := s.handBack(s.sweep()); err != nil {
@@ -34,7 +35,7 @@ func (r *Run) settle(t *tx, a aim, p *plan.Plan, own []state.Touch, aborted int)
 	} else {
 		s.forget()
 	}
-	live, parent := t.head.Live, ""
+	live, parent := head.Live, ""
 	if released {
 		parent = t.view.head.Live
 	}
@@ -158,11 +159,19 @@ func (s *settlement) owe(what string) {
 	s.failed = append(s.failed, what)
 }
 
-// handBack makes the head idle, with what is still owed. It works also when
-// the run was interrupted. strays: the state has to be listed by the next run.
+// handBack makes the head idle, with what is still owed, and where there was no
+// commit that did so, it moves the mark. It works also when the run was
+// interrupted, but then it leaves the mark, as the order cannot be told.
+// strays: the state has to be listed by the next run.
 func (s *settlement) handBack(strays bool) error {
+	ctx := s.tx.ctx
+	mark, moved := s.ahead(ctx, s.tx.current().Mark)
+	moved = moved && s.tx.release == nil && ctx.Err() == nil
 	return s.insist(s.tx, func(h *state.Head) {
 		h.Busy, h.Doubt, h.Owed, h.Strays = nil, nil, s.owing(), strays
+		if moved {
+			h.Mark, h.Held = mark, false
+		}
 	})
 }
 

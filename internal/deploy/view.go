@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -104,14 +105,14 @@ const suspicion = 30 * time.Minute
 // suspects returns the intents whose keys are to be looked at again: those
 // that the head names, and that of a deploy whose place this one takes.
 func (v *view) suspects() []state.Suspect {
-	out := slices.DeleteFunc(slices.Clone(v.head.Suspects), func(s state.Suspect) bool { return !v.now.Before(s.Until) })
+	out := slices.Clone(v.head.Suspects)
 	if b := v.head.Busy; b != nil {
 		out = append(out, state.Suspect{Intent: b.Target, Until: b.Expires.Add(suspicion)})
 	}
 	for _, id := range v.strays { // who wrote it may still be at work
 		out = append(out, state.Suspect{Intent: id, Until: v.now.Add(lease + suspicion).UTC().Truncate(time.Second)})
 	}
-	return out
+	return slices.DeleteFunc(out, func(s state.Suspect) bool { return !v.now.Before(s.Until) })
 }
 
 // read gets the head and the release that it names: two GETs.
@@ -327,7 +328,8 @@ func (r *Run) inspect(ctx context.Context, v *view, looks map[string]*look) erro
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(r.Workers)
-	for path, l := range looks {
+	for _, path := range slices.Sorted(maps.Keys(looks)) {
+		l := looks[path]
 		g.Go(func() error {
 			o, ok, err := r.seen(ctx, path, l)
 			if err != nil {

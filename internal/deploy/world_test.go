@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"github.com/pandastack-io/pandastack/internal/cdn"
 	"github.com/pandastack-io/pandastack/internal/event"
@@ -28,8 +27,6 @@ import (
 	"github.com/pandastack-io/pandastack/internal/storage"
 	"github.com/pandastack-io/pandastack/providers/local"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // ids finds what is different in each run.
 var ids = regexp.MustCompile(`((?:releases|intents|blobs)/)[0-9a-z]+`)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -30,17 +31,26 @@ const (
 // errBomb reports a frame that expands to far more than an honest one would.
 var errBomb = errors.New("it expands to an implausible size")
 
+// encoders are reused: the tables of one are a megabyte, and a head has some
+// hundred bytes.
+var encoders = sync.Pool{New: func() any {
+	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		panic(err) // no option can be wrong
+	}
+	return z
+}}
+
 // encode writes head as the first line and then n items, and compresses all.
 func encode[T any](head any, n int, item func(i int) T) ([]byte, error) {
 	var buf bytes.Buffer
-	z, err := zstd.NewWriter(&buf, zstd.WithEncoderConcurrency(1))
-	if err != nil {
-		return nil, err
-	}
+	z := encoders.Get().(*zstd.Encoder)
+	defer encoders.Put(z)
+	z.Reset(&buf)
 	w := bufio.NewWriter(z)
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	err = enc.Encode(head)
+	err := enc.Encode(head)
 	for i := 0; i < n && err == nil; i++ {
 		err = enc.Encode(item(i))
 	}

@@ -261,6 +261,21 @@ func FuzzDecode(f *testing.F) {
 			f.Fatal(err)
 		}
 		f.Add(b)
+		f.Add(b[:len(b)/2])
+		f.Add(b[:len(b)-1])
+		f.Add(append(bytes.Clone(b), b...))
+		for _, at := range []int{0, 5, len(b) / 2, len(b) - 1} {
+			flipped := bytes.Clone(b)
+			flipped[at] ^= 0x10
+			f.Add(flipped)
+		}
+	}
+	f.Add([]byte(nil))
+	f.Add([]byte(`{"format":1}`))
+	for _, b := range bombs(f) {
+		if len(b) < 64<<10 {
+			f.Add(b)
+		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if h, err := DecodeHead(bytes.NewReader(b), testSite); err == nil && h.Site != testSite {
