@@ -161,12 +161,10 @@ func (s *settlement) owe(what string) {
 
 // handBack makes the head idle, with what is still owed, and where there was no
 // commit that did so, it moves the mark. It works also when the run was
-// interrupted, but then it leaves the mark, as the order cannot be told.
-// strays: the state has to be listed by the next run.
+// interrupted. strays: the state has to be listed by the next run.
 func (s *settlement) handBack(strays bool) error {
-	ctx := s.tx.ctx
-	mark, moved := s.ahead(ctx, s.tx.current().Mark)
-	moved = moved && s.tx.release == nil && ctx.Err() == nil
+	mark, moved := s.ahead(s.last, s.tx.current().Mark)
+	moved = moved && s.tx.release == nil
 	return s.insist(s.tx, func(h *state.Head) {
 		h.Busy, h.Doubt, h.Owed, h.Strays = nil, nil, s.owing(), strays
 		if moved {
