@@ -143,16 +143,31 @@ func (r *Run) displace(t *tx, u *upload) (err error) {
 	if err := u.shelf.refill(t.ctx, t.view, u.aim.mend); err != nil {
 		return err
 	}
-	n := u.plan.Displaced()
-	if n == 0 {
+	changes := u.displaced()
+	if len(changes) == 0 {
 		return nil
 	}
 	started := r.begin(event.Displace, "")
-	if err := u.shelf.displace(t.ctx, t.view, u.plan); err != nil {
+	if err := u.shelf.displace(t.ctx, t.view, changes); err != nil {
 		return err
 	}
-	r.end(event.Displace, started, english.Plural(n, "object", ""))
+	r.end(event.Displace, started, english.Plural(len(changes), "object", ""))
 	return nil
+}
+
+// displaced returns the changes that drop bytes, and those for which a copy of
+// the bytes is needed: headers can only be taken from an object by copying it
+// from another place, where there is no file.
+func (u *upload) displaced() []plan.Change {
+	return slices.DeleteFunc(slices.Clone(u.plan.Changes), func(c plan.Change) bool {
+		switch c.Op {
+		case plan.Update, plan.Delete:
+			return false
+		case plan.Headers:
+			return keepsNames(c) || u.files[c.Path()] != ""
+		}
+		return true
+	})
 }
 
 // record is the record of the release that a deploy makes.

@@ -96,17 +96,14 @@ func (s *shelf) retain(v *view) {
 	}
 }
 
-// displace copies the bytes that a plan drops from the site, once for each
+// displace copies the bytes that changes drop from the site, once for each
 // digest. The source's ETag guards that it is those bytes that are copied, and
 // with them what is deleted later without a condition: where there is nothing
 // to copy, this is looked at.
-func (s *shelf) displace(ctx context.Context, v *view, p *plan.Plan) error {
+func (s *shelf) displace(ctx context.Context, v *view, changes []plan.Change) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(s.Workers)
-	for _, c := range p.Changes {
-		if c.Op != plan.Update && c.Op != plan.Delete {
-			continue
-		}
+	for _, c := range changes {
 		b, known := s.blobs[c.Old.SHA256]
 		if !known {
 			g.Go(func() error { return s.displaceOne(gctx, c.Old) })

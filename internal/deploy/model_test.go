@@ -79,15 +79,15 @@ func TestModel(t *testing.T) {
 	t.Logf("\n%v", total)
 }
 
-// history is one life of a site.
-type history struct {
+// life is one history of a site.
+type life struct {
 	Skew  time.Duration // of the bucket's clock
 	Seed  uint64        // of how long requests take
 	Steps []step
 }
 
 // String returns one line for each step.
-func (h history) String() string {
+func (h life) String() string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "skew %v, seed %d", h.Skew, h.Seed)
 	for i, step := range h.Steps {
@@ -97,7 +97,7 @@ func (h history) String() string {
 }
 
 // playHistory plays a history in a time of its own.
-func playHistory(t *testing.T, d *disk, h history) (tally, error) {
+func playHistory(t *testing.T, d *disk, h life) (tally, error) {
 	var b *bed
 	var err error
 	synctest.Test(t, func(*testing.T) {
@@ -157,8 +157,8 @@ func (t tally) String() string {
 }
 
 // drawHistory draws a history.
-func drawHistory(t *rapid.T) history {
-	return history{
+func drawHistory(t *rapid.T) life {
+	return life{
 		Skew:  rapid.SampledFrom([]time.Duration{0, 2 * time.Hour, -40 * time.Second}).Draw(t, "skew"),
 		Seed:  rapid.Uint64Range(0, 1<<24).Draw(t, "seed"),
 		Steps: rapid.SliceOfN(rapid.Custom(drawStep), 1, 9).Draw(t, "steps"),

@@ -126,9 +126,6 @@ func (u *upload) bring(ctx context.Context, c plan.Change) (storage.Info, error)
 	if !ok {
 		return storage.Info{}, &MissingError{Paths: []string{c.Path()}}
 	}
-	if from.Key == c.Path() && from.Store == u.Live && !keepsNames(c) {
-		return u.carry(ctx, u.Live, c.Path(), from, d, c.New.Headers)
-	}
 	return u.copy(ctx, u.Live, c.Path(), from, d, c.New.Headers)
 }
 

@@ -74,18 +74,6 @@ type Plan struct {
 	Changes []Change
 }
 
-// Displaced returns how many objects the plan overwrites with other bytes or
-// deletes.
-func (p *Plan) Displaced() int {
-	n := 0
-	for _, c := range p.Changes {
-		if c.Op == Update || c.Op == Delete {
-			n++
-		}
-	}
-	return n
-}
-
 // Has reports whether the desired manifest has a path.
 func (p *Plan) Has(path string) bool {
 	_, ok := slices.BinarySearchFunc(p.Objects, path, func(o state.Object, path string) int { return cmp.Compare(o.Path, path) })

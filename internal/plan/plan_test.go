@@ -103,7 +103,7 @@ func TestDiffAdopts(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if p.Objects[3].ETag != "e4" || p.Objects[4].ETag != "" || p.Displaced() != 2 {
+	if p.Objects[3].ETag != "e4" || p.Objects[4].ETag != "" {
 		t.Errorf("%+v", p.Objects)
 	}
 }
