@@ -354,11 +354,19 @@ func (p *probe) copies(ctx context.Context) error {
 // the one that was answered: it is the guard of the next write.
 func (p *probe) tryCopy(ctx context.Context, c storage.Copier, from storage.CopySource, to, want string) (state.Promise, error) {
 	copied, err := c.Copy(ctx, from, to, blobHeaders())
-	if err != nil {
-		if decides(ctx, err) && !errors.Is(err, storage.ErrDenied) { // a key may write, and not copy
-			return "", err
-		}
+	switch {
+	case err == nil:
+	case errors.Is(err, storage.ErrDenied), !decides(ctx, err): // a key may write, and not copy
 		return state.Refused, nil
+	case errors.Is(err, storage.ErrUnreachable):
+		// rclone answers a copy onto itself without an ETag: what answers
+		// all else, and not this as S3 does, breaks it.
+		if _, _, unread := p.read(ctx, from.Key); unread == nil {
+			return state.Broken, nil
+		}
+		return "", err
+	default:
+		return "", err
 	}
 	text, info, err := p.read(ctx, to)
 	switch {
