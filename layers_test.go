@@ -28,6 +28,7 @@ var rooms = map[string][]string{
 	"internal/framework":                  {"internal/build"},
 	"internal/ci":                         {"internal/event"},
 	"internal/report":                     {"internal/event"},
+	"internal/edge":                       {"internal/site", "internal/state", "internal/storage"},
 	"internal/history":                    {"internal/plan", "internal/state", "internal/storage"},
 	"internal/deploy":                     {"internal/cdn", "internal/event", "internal/history", "internal/plan", "internal/site", "internal/state", "internal/storage"},
 	"internal/cli":                        {"*"},

@@ -80,7 +80,7 @@ func (v variant) project(t *testing.T) string {
 	dir := t.TempDir()
 	config := fmt.Sprintf(`{
   "type": "static", "outputDir": "dist", "siteUrl": %q,
-  "storage": {"provider": "minio"}, "cdn": {"provider": "cloudflare", "zoneId": %q},
+  "storage": {"provider": "minio"}, "cdn": {"provider": "cloudflare", "zoneId": %q}, "proof": "off",
   "headers": [%s]
 }`, crashURL, cloudflarefake.ZoneID, v.rules)
 	files := map[string]string{"pandastack.json": config}

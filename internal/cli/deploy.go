@@ -107,14 +107,7 @@ func (a *app) deploy(ctx context.Context, s *settings) error {
 		return err
 	}
 	fin, err := r.Deploy(ctx, desired)
-	if err != nil && !errors.Is(err, deploy.ErrOwed) {
-		return err
-	}
-	a.sink.Emit(fin)
-	if outErr := a.outputs(fin); outErr != nil { // the site is live all the same
-		a.say(event.Warning, "the outputs of the step could not be set: "+outErr.Error(), "")
-	}
-	return err
+	return a.finish(ctx, s, t, r, fin, err, true)
 }
 
 // outputNames are the outputs of the step, sorted. action.yml lists the same.

@@ -85,7 +85,7 @@ func TestExitCodes(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?m)^\| (\d+) \|`).FindAllStringSubmatch(string(data), -1) {
 		got = append(got, m[1])
 	}
-	if want := []string{"0", "1", "2", "3", "4", "5", "10", "11", "12", "20", "21", "130"}; !slices.Equal(got, want) {
+	if want := []string{"0", "1", "2", "3", "4", "5", "6", "10", "11", "12", "20", "21", "130"}; !slices.Equal(got, want) {
 		t.Errorf("the README lists %v, want %v", got, want)
 	}
 }

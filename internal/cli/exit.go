@@ -26,6 +26,7 @@ const (
 	exitOwed        = 3   // live, but the next run still has something to do
 	exitGuard       = 4   // a guard refused
 	exitPartial     = 5   // partly changed, listed
+	exitUnproved    = 6   // live, or rolled back: visitors did not get the release
 	exitNotFound    = 10  // no such bucket, release or path
 	exitLocked      = 11  // another deploy holds the site
 	exitDenied      = 12  // credentials refused
@@ -63,6 +64,7 @@ func exitCode(ctx context.Context, err error) int {
 		{errors.Is(err, errChanges), exitChanges},
 		{errors.Is(err, errDamaged), exitDamaged},
 		{is[*deploy.UnmendedError](err), exitDamaged},
+		{is[*unprovedError](err), exitUnproved},
 		{errors.Is(err, deploy.ErrOwed), exitOwed},
 		{is[*deploy.PartialError](err), exitPartial},
 		{is[*usageError](err), exitUsage},
@@ -147,6 +149,8 @@ func interrupted(err error) event.Message {
 	m := event.Message{Severity: event.Error, Text: "interrupted; the live site is as it was"}
 	var partial *deploy.PartialError
 	switch {
+	case errors.Is(err, errProofInterrupted), is[*unprovedError](err):
+		m.Text, m.Hint = "interrupted: "+err.Error(), hint(err)
 	case errors.Is(err, deploy.ErrOwed):
 		m.Text, m.Hint = "interrupted after the commit: "+err.Error(), hint(err)
 	case errors.As(err, &partial): // the signal's own name says no more

@@ -28,7 +28,7 @@ func (a *app) rollbackCommand() *cobra.Command {
 }
 
 func (a *app) rollback(ctx context.Context, s *settings, id string) error {
-	r, _, err := a.connect(ctx, s, s.on("dry-run"))
+	r, t, err := a.connect(ctx, s, s.on("dry-run"))
 	if err != nil {
 		return err
 	}
@@ -40,11 +40,7 @@ func (a *app) rollback(ctx context.Context, s *settings, id string) error {
 		return err
 	}
 	fin, err := r.Rollback(ctx, id)
-	if err != nil && !errors.Is(err, deploy.ErrOwed) {
-		return err
-	}
-	a.sink.Emit(fin)
-	return errors.Join(err, a.outputs(fin))
+	return a.finish(ctx, s, t, r, fin, err, false) // who rolls back has decided
 }
 
 func (a *app) unlockCommand() *cobra.Command {

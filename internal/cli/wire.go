@@ -31,6 +31,9 @@ type target struct {
 	meters     []storage.Meter
 	dir        string   // of a local target, absolute
 	aside      []string // where state lies below the site's prefix, relative to it
+	// records is the prefix, inside the site's bucket, of the deploy's own
+	// records. Empty: they lie in another bucket, or it is no bucket.
+	records string
 }
 
 // usage returns what all stores of the target together have used so far.
@@ -104,6 +107,9 @@ func (a *app) openS3(ctx context.Context, s *settings, c *config.Storage) (*targ
 		t.meters = append(t.meters, records)
 	}
 	t.site.Bucket = c.Bucket
+	if c.StateBucket == "" || c.StateBucket == c.Bucket {
+		t.records = statePrefix(c)
+	}
 	return t.place(live, records, c), nil
 }
 
@@ -112,10 +118,8 @@ func (a *app) openS3(ctx context.Context, s *settings, c *config.Storage) (*targ
 func (t *target) place(live, records storage.Store, c *config.Storage) *target {
 	t.site.Prefix = c.Prefix
 	t.live = storage.Prefixed(live, c.Prefix)
-	if c.StateBucket == "" && c.StatePrefix == "" {
-		t.state = storage.Prefixed(records, c.Prefix+state.Dir+"/")
-	} else {
-		t.state = storage.Prefixed(records, c.StatePrefix+c.Prefix)
+	t.state = storage.Prefixed(records, statePrefix(c))
+	if c.StateBucket != "" || c.StatePrefix != "" {
 		t.aside = statesBelow(c)
 	}
 	return t
@@ -133,6 +137,14 @@ func statesBelow(c *config.Storage) []string {
 		}
 	}
 	return nil
+}
+
+// statePrefix returns where the records lie in their bucket.
+func statePrefix(c *config.Storage) string {
+	if c.StateBucket == "" && c.StatePrefix == "" {
+		return c.Prefix + state.Dir + "/"
+	}
+	return c.StatePrefix + c.Prefix
 }
 
 // keepOutOfGit makes git ignore what the embedded default writes.

@@ -97,6 +97,28 @@ func (c *checker) site() {
 	}
 }
 
+// proof checks that there is something to look at, and that what is set has an
+// effect. A local directory is looked at by nobody but its own web server.
+func (c *checker) proof() {
+	mode := c.tree.field("proof.mode")
+	given := mode.origin.rank > fromDefault && mode.text != "off"
+	provider := c.tree.field("storage.provider")
+	switch {
+	case given && c.text("siteUrl") == "":
+		c.add(mode.at(), `"proof" needs "siteUrl"`, `Add "siteUrl", the URL at which visitors see the site.`)
+	case provider == nil || provider.text != "local":
+	case given && mode.origin.rank >= provider.origin.rank:
+		c.add(mode.at(), `the provider "local" does not use "proof"`, "Remove it, or choose another provider.")
+	}
+	if provider == nil || provider.text == "local" || c.text("siteUrl") == "" {
+		c.tree = c.tree.with("proof.mode", defaultText("off"))
+	}
+	rollback := c.tree.field("proof.rollback")
+	if rollback != nil && rollback.truth && c.text("proof.mode") == "warn" {
+		c.add(rollback.at(), `"proof.rollback" needs "mode" to be "strict"`, `Add "mode": "strict", or remove "rollback".`)
+	}
+}
+
 // storage checks where the site goes. Without storage it goes to the embedded
 // default, which is for the caller to judge.
 func (c *checker) storage() {

@@ -12,7 +12,7 @@ import (
 // TestRulesNameFields checks that no rule is attached to a field that is gone.
 func TestRulesNameFields(t *testing.T) {
 	known := map[string]bool{}
-	for _, typ := range []reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[Storage](), reflect.TypeFor[CDN](), reflect.TypeFor[Purge](), reflect.TypeFor[HeaderRule]()} {
+	for _, typ := range []reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[Storage](), reflect.TypeFor[CDN](), reflect.TypeFor[Purge](), reflect.TypeFor[Proof](), reflect.TypeFor[HeaderRule]()} {
 		for i := range typ.NumField() {
 			known[typ.Name()+"."+typ.Field(i).Name] = true
 		}
@@ -96,6 +96,15 @@ func TestFieldValues(t *testing.T) {
 		{"purge.notFound", `"../404.html"`, `"purge.notFound" must not hold the segment ".."`},
 		{"cdn.tag", `"www-site"`, ""},
 		{"cdn.tag", `"a,b"`, `"cdn.tag" must be one tag of at most 256 ASCII characters, without spaces and commas`},
+		{"proof", `"strict"`, ""},
+		{"proof", `"on"`, `unknown value "on" for "proof"`},
+		{"proof", `true`, `"proof" must be a string or an object, not true`},
+		{"proof.mode", `"on"`, `unknown value "on" for "proof.mode"`},
+		{"proof.urls", `1`, ""},
+		{"proof.urls", `100`, ""},
+		{"proof.urls", `0`, `"proof.urls" is too small`},
+		{"proof.urls", `101`, `"proof.urls" is too large`},
+		{"proof.timeout", `"30"`, `"proof.timeout" is "30", which is not a time`},
 		{"cdn.plan", `"gold"`, `unknown value "gold" for "cdn.plan"`},
 		{"cdn.purge", `"exact"`, `unknown value "exact" for "cdn.purge"`},
 		{"releases.keep", `0`, ""},

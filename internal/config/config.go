@@ -31,6 +31,8 @@ type Config struct {
 	CDN []CDN `json:"cdn,omitempty"`
 	// What else is purged where a file changed, besides its URLs at siteUrl.
 	Purge *Purge `json:"purge,omitempty"`
+	// Whether, and how, it is checked after a deploy that visitors get it. A string stands for mode.
+	Proof *Proof `json:"proof,omitempty"`
 	// Files of the output that are not published, as patterns. The last match wins; a leading ! includes again.
 	Ignore []string `json:"ignore,omitempty"`
 	// Headers that are stored with the files, as rules in order. A later rule overrides an earlier one.
@@ -97,6 +99,18 @@ type Purge struct {
 	Origins []string `json:"origins,omitempty"`
 	// The file that answers for what is not found. Where it changes, everything of the site is purged. An empty string: there is none.
 	NotFound string `json:"notFound,omitempty"`
+}
+
+// Proof says how the site is looked at through siteUrl after a deploy.
+type Proof struct {
+	// What is done where visitors do not get the release: nothing, because siteUrl is never asked; a warning; or a failure with an exit code of its own.
+	Mode string `json:"mode,omitempty" jsonschema:"enum=off,enum=warn,enum=strict"`
+	// How many URLs are asked for, at most.
+	URLs *int `json:"urls,omitempty" jsonschema:"minimum=1,maximum=100"`
+	// How long a proof may take, with all that is purged and asked for again, for example 30s or 2m.
+	Timeout string `json:"timeout,omitempty" jsonschema:"minLength=1"`
+	// Whether a strict proof that finds visitors with something else than the release brings the one before it back.
+	Rollback bool `json:"rollback,omitempty"`
 }
 
 // HeaderRule sets headers on the files that match Source.

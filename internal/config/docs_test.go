@@ -78,6 +78,8 @@ func typeName(s *shape) string {
 	switch {
 	case s.single:
 		return "object or list"
+	case s.short != "":
+		return "string or object"
 	case s.kind == list && s.elem.kind == text:
 		return "list of strings"
 	case s.kind == list:

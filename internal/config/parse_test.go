@@ -125,11 +125,11 @@ hint: Did you mean "zoneId" inside "cdn"?
 pandastack.json:7:3: unknown field "bucket"
 hint: Did you mean "bucket" inside "storage"?
 pandastack.json:8:3: unknown field "ÄÄ"
-hint: Known fields: $schema, type, rootDir, installCommand, buildCommand, buildEnv, buildTimeout, outputDir, siteUrl, storage, cdn, purge, ignore, headers, releases, guards, environments.
+hint: Known fields: $schema, type, rootDir, installCommand, buildCommand, buildEnv, buildTimeout, outputDir, siteUrl, storage, cdn, purge, proof, ignore, headers, releases, guards, environments.
 pandastack.json:8:22: "ignore" must be a list, not a string
 hint: Write it in square brackets.
 pandastack.json:9:3: unknown field "frobnicate"
-hint: Known fields: $schema, type, rootDir, installCommand, buildCommand, buildEnv, buildTimeout, outputDir, siteUrl, storage, cdn, purge, ignore, headers, releases, guards, environments.
+hint: Known fields: $schema, type, rootDir, installCommand, buildCommand, buildEnv, buildTimeout, outputDir, siteUrl, storage, cdn, purge, proof, ignore, headers, releases, guards, environments.
 `},
 		{"a field of the top inside storage", "{" + minimal + `, "storage": {"site_url": ""}}`, `
 pandastack.json:1:53: unknown field "storage.site_url"

@@ -26,6 +26,10 @@ const (
 	// Half a site is gone by mistake far more often than on purpose.
 	defaultMaxDelete = "50%"
 	defaultMaxShrink = "50%"
+	// Enough to ask for a page of each kind; docs/proof.md says which.
+	defaultProof        = "warn"
+	defaultProofURLs    = 8
+	defaultProofTimeout = "30s"
 	// What docs/hosting.md sets up everywhere.
 	defaultNotFound = "404.html"
 )
@@ -38,7 +42,7 @@ const DefaultLocalPath = ".pandastack/local"
 type Resolved struct {
 	// Config is the result: merged, checked and in normal form. Prefixes
 	// end in a slash, header names are canonical, and Environments and
-	// Schema are empty. Releases.Keep, Purge, Guards.MaxDelete and
+	// Schema are empty. Releases.Keep, Purge, Proof, Guards.MaxDelete and
 	// Guards.MaxShrink are set.
 	Config Config
 	// Environment is the environment block that was used. Empty: none.
@@ -70,6 +74,7 @@ func Resolve(o Options) (*Resolved, error) {
 	c.zone(o.given())
 	c.storage()
 	c.site()
+	c.proof()
 	if err := c.problems.orNil(); err != nil {
 		return nil, err
 	}
@@ -82,10 +87,12 @@ func defaults() *node {
 	root := &node{kind: object, origin: Origin{Source: "default"}}
 	for path, value := range map[string]string{
 		"type": defaultType, "rootDir": defaultRootDir, "buildTimeout": defaultBuildTimeout,
-		"purge.notFound": defaultNotFound, "guards.maxDelete": defaultMaxDelete, "guards.maxShrink": defaultMaxShrink,
+		"purge.notFound": defaultNotFound, "proof.mode": defaultProof, "proof.timeout": defaultProofTimeout,
+		"guards.maxDelete": defaultMaxDelete, "guards.maxShrink": defaultMaxShrink,
 	} {
 		root = root.with(path, defaultText(value))
 	}
+	root = root.with("proof.urls", &node{kind: number, number: defaultProofURLs, origin: root.origin})
 	return root.with("releases.keep", &node{kind: number, number: defaultKeep, origin: root.origin})
 }
 

@@ -140,9 +140,62 @@ func TestLockTimeout(t *testing.T) {
 	}
 }
 
+// usualProof is what holds of proofs where nothing but the mode is set.
+func usualProof(mode string) *Proof {
+	urls := 8
+	return &Proof{Mode: mode, URLs: &urls, Timeout: "30s"}
+}
+
+// TestProof checks where the site is looked at, and what is refused because it
+// would have no effect.
+func TestProof(t *testing.T) {
+	const site = `"siteUrl":"https://example.com"`
+	const bucket = `"storage":{"provider":"minio","endpoint":"https://minio.example.com","bucket":"www"}`
+	const local = `"storage":{"provider":"local"}`
+	tests := []struct{ name, more, variable, mode, problem string }{
+		{"with a URL and a bucket", site + "," + bucket, "", "warn", ""},
+		{"no URL", bucket, "", "off", ""},
+		{"no storage", site, "", "off", ""},
+		{"a directory", site + "," + local, "", "off", ""},
+		{"short", site + "," + bucket + `,"proof":"strict"`, "", "strict", ""},
+		{"a variable over the file", site + "," + bucket + `,"proof":{"mode":"strict","rollback":true}`, "off", "off", ""},
+		{"an environment with a directory", site + "," + bucket + `,"proof":"strict","environments":{"x":{` + local + `}}`, "", "off", ""},
+		{"asked for without a URL", bucket + `,"proof":"strict"`, "", "", "\"proof\" needs \"siteUrl\""},
+		{"asked for of a directory", site + "," + local + `,"proof":"warn"`, "", "", "the provider \"local\" does not use \"proof\""},
+		{"off of a directory", local + `,"proof":"off"`, "", "off", ""},
+		{"a rollback that warns", site + "," + bucket + `,"proof":{"rollback":true}`, "", "", "\"proof.rollback\" needs \"mode\" to be \"strict\""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			file, err := Parse(FileName, []byte("{"+minimal+","+test.more+"}"))
+			if err != nil {
+				t.Fatal(described(err))
+			}
+			given := map[string]string{"PANDASTACK_PROOF": test.variable}
+			if strings.Contains(test.more, "environments") {
+				given["PANDASTACK_ENVIRONMENT"] = "x"
+			}
+			variables, err := FromVariables(func(name string) string { return given[name] })
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := Resolve(Options{File: file, Variables: variables})
+			if got := described(err); (got == "") != (test.problem == "") || !strings.Contains(got, test.problem) {
+				t.Fatalf("%q, want %q", got, test.problem)
+			}
+			if err == nil && r.Config.Proof.Mode != test.mode {
+				t.Errorf("the mode is %q", r.Config.Proof.Mode)
+			}
+			if err == nil && r.ProofTimeout() != 30*time.Second {
+				t.Errorf("a proof may take %v", r.ProofTimeout())
+			}
+		})
+	}
+}
+
 func TestThreeFields(t *testing.T) {
 	r := resolve(t, sources{file: `{"type":"static","buildCommand":"npm run build","outputDir":"./dist/"}`})
-	want := Config{Type: "static", RootDir: ".", BuildCommand: "npm run build", BuildTimeout: "1h", OutputDir: "dist", Purge: usualPurge, Releases: usualReleases, Guards: usualGuards}
+	want := Config{Type: "static", RootDir: ".", BuildCommand: "npm run build", BuildTimeout: "1h", OutputDir: "dist", Purge: usualPurge, Proof: usualProof("off"), Releases: usualReleases, Guards: usualGuards}
 	if diff := cmp.Diff(want, r.Config); diff != "" {
 		t.Error(diff)
 	}
@@ -202,6 +255,7 @@ func TestEnvironmentBlock(t *testing.T) {
 		Ignore:   []string{"x"},
 		Headers:  []HeaderRule{{Source: "/*.js", Headers: map[string]string{"Cache-Control": "no-cache"}}},
 		Purge:    usualPurge,
+		Proof:    usualProof("warn"),
 		Releases: usualReleases,
 		Guards:   usualGuards,
 	}

@@ -70,6 +70,12 @@ func (r *Resolved) BuildTimeout() time.Duration {
 	return d
 }
 
+// ProofTimeout returns Config.Proof.Timeout as a duration.
+func (r *Resolved) ProofTimeout() time.Duration {
+	d, _ := time.ParseDuration(r.Config.Proof.Timeout) // Resolve checked it
+	return d
+}
+
 // LockTimeout returns the setting lock-timeout as a duration, 0 or more.
 func (r *Resolved) LockTimeout() time.Duration {
 	value, _, _ := Find("lock-timeout", r.layers...)

@@ -36,6 +36,7 @@ var rules = map[string]rule{
 	"Config.OutputDir":    {checkOutputDir, cleanPath},
 	"Config.BuildTimeout": {check: checkDuration},
 	"Config.SiteURL":      {check: checkURL},
+	"Proof.Timeout":       {check: checkDuration},
 	"Config.Ignore":       {check: checkIgnore},
 	"Storage.Bucket":      {check: checkBucket},
 	"Storage.StateBucket": {check: checkBucket},

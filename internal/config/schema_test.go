@@ -53,6 +53,13 @@ func generateSchema(t *testing.T) []byte {
 		Description: cdn.Description,
 		OneOf:       []*jsonschema.Schema{cdn.Items, {Type: "array", Items: cdn.Items}},
 	})
+	// A string stands for the field of that name.
+	proof, _ := s.Properties.Get("proof")
+	mode, _ := s.Definitions["Proof"].Properties.Get("mode")
+	s.Properties.Set("proof", &jsonschema.Schema{
+		Description: proof.Description,
+		OneOf:       []*jsonschema.Schema{{Type: "string", Enum: mode.Enum}, {Ref: proof.Ref}},
+	})
 	one := uint64(1)
 	environments, _ := s.Properties.Get("environments")
 	environments.AdditionalProperties = &jsonschema.Schema{Ref: "#/$defs/Environment"}

@@ -73,6 +73,7 @@ var settings = []Setting{
 	{Name: "state-bucket", Path: "storage.stateBucket", Variable: "PANDASTACK_STATE_BUCKET", Help: "another bucket for the deploy's own records"},
 	{Name: "state-prefix", Path: "storage.statePrefix", Variable: "PANDASTACK_STATE_PREFIX", Help: "where the deploy's own records lie"},
 	{Name: zoneSetting, Path: "cdn.zoneId", Variable: "PANDASTACK_ZONE_ID", Help: "the id of the Cloudflare zone in front of the site"},
+	{Name: "proof", Path: "proof.mode", Variable: "PANDASTACK_PROOF", Help: "what is done where visitors do not get the release, off, warn or strict"},
 	{Name: "dry-run", Variable: "PANDASTACK_DRY_RUN", Switch: true, Default: "false", Help: "show what would be done and write nothing"},
 	{Name: "adopt", Variable: "PANDASTACK_ADOPT", Switch: true, Default: "false", Help: "take over what something else put into the bucket at paths of the output"},
 	{Name: "force", Variable: "PANDASTACK_FORCE", Switch: true, Default: "false", Help: "deploy although a newer commit or run was here, or a rollback took this one away"},

@@ -4,6 +4,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -42,6 +43,8 @@ type shape struct {
 	pair    pairRule // dictionary of texts
 	fields  []field  // object, in the order of the type
 	elem    *shape   // list and dictionary
+	least   int64    // in digits: the smallest value
+	short   string   // object: the field that a text in its place stands for; "": none may
 	single  bool     // list: one element may stand for a list of it
 }
 
@@ -79,6 +82,7 @@ func objectShape(t reflect.Type, environment *shape) *shape {
 		options := strings.Split(f.Tag.Get("jsonschema"), ",")
 		value := valueShape(f.Type, environment)
 		value.choices = choices(options)
+		value.bound(options)
 		value.bind(t.Name() + "." + f.Name)
 		s.fields = append(s.fields, field{name, slices.Contains(options, "required"), value})
 	}
@@ -109,7 +113,11 @@ func valueShape(t reflect.Type, environment *shape) *shape {
 		if t == reflect.TypeFor[Config]() {
 			return environment
 		}
-		return objectShape(t, environment)
+		s := objectShape(t, environment)
+		if t == reflect.TypeFor[Proof]() {
+			s.short = "mode"
+		}
+		return s
 	default:
 		return &shape{kind: text}
 	}
@@ -124,6 +132,21 @@ func (s *shape) bind(goField string) {
 	}
 	if r, ok := rules[goField]; ok {
 		s.rule = r
+	}
+}
+
+// bound takes over what the schema says of a number.
+func (s *shape) bound(options []string) {
+	for _, o := range options {
+		name, value, _ := strings.Cut(o, "=")
+		n, err := strconv.ParseInt(value, 10, 64)
+		switch {
+		case err != nil:
+		case name == "minimum":
+			s.least = n
+		case name == "maximum":
+			s.most = n
+		}
 	}
 }
 

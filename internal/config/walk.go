@@ -48,6 +48,11 @@ func (w *walker) value(v *hujson.Value, s *shape, path string, key Origin) *node
 			return n
 		}
 	case hujson.Literal:
+		if s.short != "" && value.Kind() == '"' {
+			f, _ := s.field(s.short)
+			n.fields = map[string]*node{s.short: w.value(v, f, path, key)}
+			return n
+		}
 		if s.kind.inWords() && value.Kind() == '"' {
 			n.kind, n.text = text, w.text(value.String(), s, path, at)
 			return n
@@ -87,6 +92,9 @@ func (w *walker) text(value string, s *shape, path string, at Origin) string {
 // number checks a number and returns it.
 func (w *walker) number(literal string, s *shape, path string, at Origin) int64 {
 	n, p := parseNumber(literal, s.most)
+	if p == nil && n < s.least {
+		p = &problem{msg: "is too small", hint: fmt.Sprintf("The least is %d.", s.least)}
+	}
 	if p != nil {
 		w.add(at, fmt.Sprintf("%q %s", path, p.msg), p.hint)
 	}
@@ -180,7 +188,7 @@ func unknownHint(name string, s *shape) string {
 	if near := Nearest(name, environmentShape.names()); near != "" {
 		return fmt.Sprintf("Did you mean %q at the top of the file?", near)
 	}
-	for _, inside := range []string{"storage", "cdn", "releases", "guards"} {
+	for _, inside := range []string{"storage", "cdn", "purge", "proof", "releases", "guards"} {
 		object := fileShape.at(inside)
 		if object.single {
 			object = object.elem
@@ -201,6 +209,9 @@ func (w *walker) illTyped(v *hujson.Value, s *shape, path string, at Origin) {
 	want := s.kind.String()
 	if s.single {
 		want = s.elem.kind.String() + " or " + want
+	}
+	if s.short != "" {
+		want = text.String() + " or " + want
 	}
 	w.add(at, fmt.Sprintf("%q must be %s, not %s", path, want, got), typeHint(s.kind, s.single, got))
 }

@@ -107,6 +107,8 @@ type Run struct {
 	probed *state.Capabilities // what this run found out about it; nil: nothing
 	warned bool                // that the storage breaks promises
 	until  time.Time           // when waiting for other deploys ends; zero: it has not begun
+
+	settled *settlement // nil: nothing was committed or paid
 }
 
 // Open begins a run: it reads the head and the live release in the background,

@@ -20,6 +20,7 @@ import (
 // the head back.
 func (r *Run) settle(t *tx, a aim, p *plan.Plan, own []state.Touch, aborted int) (event.Finished, error) {
 	s := &settlement{Run: r, tx: t, plan: p, debts: t.view.debts, own: t.view.purged(a, p, own)}
+	r.settled = s
 	s.recovered = event.Recovered{Paths: len(t.view.doubted), Uploads: aborted}
 	released := t.release != nil
 	head := t.current()

@@ -41,6 +41,7 @@ const (
 	Commit   Phase = "commit"
 	Delete   Phase = "delete"
 	Purge    Phase = "purge"
+	Prove    Phase = "prove"  // compare what visitors get with the release
 	Verify   Phase = "verify" // compare the bucket with the records
 )
 
@@ -178,10 +179,38 @@ type Finished struct {
 	PurgeRequests int              `json:"purge_requests"`
 	// Owed names what the next run still has to do. Empty: nothing.
 	Owed []string `json:"owed,omitempty"`
+	// Proof is what visitors get. Nil: nobody has looked.
+	Proof *Proof `json:"proof,omitempty"`
 	// Recovered is what earlier deploys that did not finish have left, and
 	// this run has put right. Nil: nothing.
 	Recovered *Recovered    `json:"recovered,omitempty"`
 	Elapsed   time.Duration `json:"elapsed_ns"`
+}
+
+// Proof is what visitors got at a sample of URLs after a deploy.
+type Proof struct {
+	URLs []ProvedURL `json:"urls"`
+	// Proved counts those that are as the release has them.
+	Proved int `json:"proved"`
+	// Purges counts how often the CDNs were asked again for those that are not.
+	Purges  int           `json:"purges,omitempty"`
+	Elapsed time.Duration `json:"elapsed_ns"`
+}
+
+// ProvedURL is one URL of a proof.
+type ProvedURL struct {
+	URL     string `json:"url"`
+	Path    string `json:"path"`
+	Removed bool   `json:"removed,omitempty"`
+	// Result is proved, stale, missing, no index, mistyped, altered, different,
+	// blocked or unreachable.
+	Result string `json:"result"`
+	// Detail is what was seen instead, in words. May be empty.
+	Detail string `json:"detail,omitempty"`
+	// CacheControl says how the header differs from the release's. Empty: it
+	// does not.
+	CacheControl string `json:"cache_control,omitempty"`
+	Attempts     int    `json:"attempts"`
 }
 
 // Recovered counts what a run has put right of earlier ones.

@@ -43,6 +43,9 @@ func deeds(c Console, f event.Finished) []string {
 	if f.PurgedURLs > 0 {
 		did = append(did, fmt.Sprintf("%s purged in %s", count(f.PurgedURLs, "URL"), count(f.PurgeRequests, "request")))
 	}
+	if p := f.Proof; p != nil {
+		did = append(did, fmt.Sprintf("%d of %s as released", p.Proved, count(len(p.URLs), "URL")))
+	}
 	return did
 }
 
