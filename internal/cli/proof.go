@@ -62,10 +62,13 @@ func (a *app) finish(ctx context.Context, s *settings, t *target, r *deploy.Run,
 	if err != nil && !errors.Is(err, deploy.ErrOwed) {
 		return err
 	}
+	var private sync.WaitGroup
+	private.Go(func() { a.keepPrivate(ctx, s, t, r, fin) })
 	var unproved *unprovedError
 	if err == nil { // what is owed is known not to be done
 		fin.Proof, err = a.prove(ctx, s, t, r, fin)
 	}
+	private.Wait()
 	a.sink.Emit(fin)
 	if errors.As(err, &unproved) && revertible && unproved.harmful && fin.Parent != "" && s.Config.Proof.Rollback {
 		fin = a.revert(ctx, s, fin, unproved)
@@ -80,7 +83,7 @@ func (a *app) finish(ctx context.Context, s *settings, t *target, r *deploy.Run,
 // *unprovedError where that is to be a failure, or errProofInterrupted.
 func (a *app) prove(ctx context.Context, s *settings, t *target, r *deploy.Run, fin event.Finished) (*event.Proof, error) {
 	answers, objects := r.Answers()
-	if s.Config.Proof.Mode == "off" || answers == nil && !fin.Changed || ctx.Err() != nil {
+	if s.Config.Proof.Mode == "off" || answers == nil || ctx.Err() != nil {
 		return nil, nil
 	}
 	o, err := a.edge(s, t, r)
@@ -89,10 +92,7 @@ func (a *app) prove(ctx context.Context, s *settings, t *target, r *deploy.Run, 
 	}
 	started := time.Now()
 	a.sink.Emit(event.PhaseStarted{Phase: event.Prove, Detail: s.Config.SiteURL})
-	var private sync.WaitGroup
-	private.Go(func() { a.keepPrivate(ctx, s, t, o) })
 	rep := edge.Prove(ctx, o, edge.Sample(compared(answers), objects, s.Config.Purge.NotFound, *s.Config.Proof.URLs))
-	private.Wait()
 	failed := rep.Failed()
 	if len(failed) > 0 && ctx.Err() == nil {
 		if overtaken, err := r.Overtaken(ctx); err == nil && overtaken {
@@ -187,16 +187,20 @@ func (a *app) revert(ctx context.Context, s *settings, fin event.Finished, e *un
 	return back
 }
 
-// keepPrivate warns where visitors can read the deploy's own records. It is
-// asked only where these lie below what siteUrl serves.
-func (a *app) keepPrivate(ctx context.Context, s *settings, t *target, o edge.Options) {
+// keepPrivate warns where visitors can read the deploy's own records, after a
+// commit. It is asked only where these lie below what siteUrl serves.
+func (a *app) keepPrivate(ctx context.Context, s *settings, t *target, r *deploy.Run, fin event.Finished) {
 	c := s.Config.Storage
-	if c == nil || t.records == "" {
+	if s.Config.Proof.Mode == "off" || !fin.Changed || t.records == "" {
 		return
 	}
 	path, below := strings.CutPrefix(t.records, c.Prefix)
 	if !below {
 		return
+	}
+	o, err := a.edge(s, t, r)
+	if err != nil {
+		return // the URL was checked: cannot be
 	}
 	if url, readable := edge.Readable(ctx, o, path+state.HeadKey); readable {
 		a.say(event.Warning, "visitors can read the deploy's own records: "+url, privacyHint(c, t.records))
@@ -209,7 +213,7 @@ func privacyHint(c *config.Storage, records string) string {
 	deny := func(principal, condition string) string {
 		return fmt.Sprintf(`{"Sid":"RecordsArePrivate","Effect":"Deny","Principal":%s,"Action":"s3:GetObject","Resource":"arn:aws:s3:::%s/%s*"%s}`, principal, c.Bucket, records, condition)
 	}
-	const other = "or move them: create a bucket without public access, name it as storage.stateBucket, and deploy once with --adopt."
+	const other = "or give them a bucket of their own, storage.stateBucket, as docs/hosting.md describes."
 	switch {
 	case c.Provider == "s3" && c.Endpoint == "":
 		return "Add to the bucket's policy, with the number of your account, " +

@@ -33,6 +33,7 @@ type script struct {
 	t          testing.TB
 	proxy      *testbed.CountingProxy
 	cloudflare *cloudflarefake.Server
+	edge       *edgeServer
 }
 
 type scriptKey struct{}
@@ -63,6 +64,9 @@ func scriptOf(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).
 //   - cloudflare-fails STATUS CODE MESSAGE: it refuses the next request.
 //   - purged FILE: the URLs that were purged so far are those of the file, one
 //     a line; each only once, sorted.
+//   - edge works|keeps|login|bare: what visitors ask, at SITE_URL.
+//   - public [FILE]: everybody may read the bucket, but what the statement in
+//     the file denies.
 func (s *servers) commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"minio":            s.startMinIO,
@@ -71,6 +75,8 @@ func (s *servers) commands() map[string]func(*testscript.TestScript, bool, []str
 		"cloudflare":       startCloudflare,
 		"cloudflare-fails": cloudflareFails,
 		"purged":           purged,
+		"edge":             startEdge,
+		"public":           s.public,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sethvargo/go-retry"
@@ -156,7 +157,7 @@ func (p *prover) ask(ctx context.Context, i int) {
 		r.CacheControl = cacheControl(c, a)
 	}
 	if c.New != nil && err == nil && p.indexless(ctx, c, r.URL, r.Kind) {
-		r.Kind, r.Detail = NoIndex, p.urls(c.Path)[0]
+		r.Kind, r.Detail = NoIndex, strings.TrimPrefix(p.urls(c.Path)[0], p.Base.Scheme+"://"+p.Base.Host)
 	}
 	if ctx.Err() != nil && p.results[i].Attempts > 0 {
 		return
@@ -168,7 +169,7 @@ func (p *prover) ask(ctx context.Context, i int) {
 // its directory, for which the server has no index page.
 func (p *prover) indexless(ctx context.Context, c Change, asked string, kind Kind) bool {
 	own := p.urls(c.Path)[0]
-	if own == asked || kind != Missing && kind != Blocked && kind != Different {
+	if own == asked || kind != Missing && kind != Blocked {
 		return false
 	}
 	a, err := p.get(ctx, own, nil)
