@@ -21,6 +21,7 @@ func TestWebsite(t *testing.T) {
 	bucket := server.NewWebsite(t)
 	p := newProject(t, buildProgram(t), "hugo", map[string]any{
 		"siteUrl": server.WebsiteURL(bucket),
+		"proof":   "off", // its name is in no DNS
 		"storage": map[string]any{"provider": "s3", "endpoint": server.Endpoint, "bucket": bucket, "region": server.Region, "pathStyle": true},
 	})
 	p.env = server.Env()
