@@ -81,7 +81,12 @@ func (e *edgeServer) serve(w http.ResponseWriter, r *http.Request, bucket string
 	url := edgeURL + r.URL.Path
 	a := e.cached[url]
 	if a == nil {
-		resp, err := http.Get(bucket + path)
+		req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, bucket+path, nil)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
