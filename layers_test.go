@@ -20,6 +20,7 @@ var rooms = map[string][]string{
 	"internal/event":                      {},
 	"internal/storage":                    {},
 	"internal/cdn":                        {},
+	"internal/cdn/api":                    {"internal/cdn"},
 	"internal/config":                     {"internal/storage"},
 	"internal/site":                       {"internal/storage"},
 	"internal/state":                      {"internal/storage"},
@@ -35,14 +36,26 @@ var rooms = map[string][]string{
 	"providers/s3":                        {"internal/storage"},
 	"providers/local":                     {"internal/storage"},
 	"providers/cloudflare":                {"internal/cdn"},
+	"providers/cloudfront":                {"internal/cdn"},
+	"providers/fastly":                    {"internal/cdn", "internal/cdn/api"},
+	"providers/bunny":                     {"internal/cdn", "internal/cdn/api"},
+	"providers/webhook":                   {"internal/cdn", "internal/cdn/api"},
 	"internal/storage/storagetest":        {"internal/storage"},
 	"internal/cdn/cdntest":                {"internal/cdn"},
 	"internal/cdn/cdntest/cloudflarefake": {},
+	"internal/cdn/cdntest/cloudfrontfake": {"internal/cdn", "internal/cdn/cdntest"},
+	"internal/cdn/cdntest/fastlyfake":     {"internal/cdn", "internal/cdn/cdntest"},
+	"internal/cdn/cdntest/bunnyfake":      {"internal/cdn", "internal/cdn/cdntest"},
+	"internal/cdn/cdntest/webhookfake":    {"internal/cdn", "internal/cdn/cdntest"},
 	"internal/testbed":                    {},
 }
 
 // onlyInTests are rooms that the program itself never links.
-var onlyInTests = []string{"internal/storage/storagetest", "internal/cdn/cdntest", "internal/cdn/cdntest/cloudflarefake", "internal/testbed"}
+var onlyInTests = []string{
+	"internal/storage/storagetest", "internal/testbed", "internal/cdn/cdntest",
+	"internal/cdn/cdntest/cloudflarefake", "internal/cdn/cdntest/cloudfrontfake", "internal/cdn/cdntest/fastlyfake",
+	"internal/cdn/cdntest/bunnyfake", "internal/cdn/cdntest/webhookfake",
+}
 
 // TestLayers holds the imports of every room, tests apart, to the table.
 func TestLayers(t *testing.T) {

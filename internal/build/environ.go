@@ -25,6 +25,7 @@ var withheld = []string{
 	"AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
 	"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE",
 	// What the Cloudflare SDK reads, and the older names that wrangler takes.
+	"FASTLY_API_TOKEN", "FASTLY_API_KEY", "BUNNY_API_KEY",
 	"CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY", "CLOUDFLARE_EMAIL", "CLOUDFLARE_API_USER_SERVICE_KEY",
 	"CF_API_TOKEN", "CF_API_KEY", "CF_API_EMAIL",
 	// The job's token, and the files through which a step changes the job.

@@ -146,7 +146,7 @@ func (a *app) connect(ctx context.Context, s *settings, preview bool) (*deploy.R
 	if err != nil {
 		return nil, nil, err
 	}
-	purgers, err := a.cdns(s, preview)
+	purgers, err := a.cdns(ctx, s, preview)
 	if err != nil {
 		return nil, nil, err
 	}

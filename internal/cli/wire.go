@@ -10,13 +10,11 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/pandastack-io/pandastack/internal/cdn"
 	"github.com/pandastack-io/pandastack/internal/config"
 	"github.com/pandastack-io/pandastack/internal/deploy"
 	"github.com/pandastack-io/pandastack/internal/event"
 	"github.com/pandastack-io/pandastack/internal/state"
 	"github.com/pandastack-io/pandastack/internal/storage"
-	"github.com/pandastack-io/pandastack/providers/cloudflare"
 	"github.com/pandastack-io/pandastack/providers/local"
 	"github.com/pandastack-io/pandastack/providers/s3"
 )
@@ -160,66 +158,6 @@ func (t *target) keepOutOfGit(root string) error {
 		return err
 	}
 	return os.WriteFile(name, []byte("*\n"), 0o644)
-}
-
-// unarmed stands for a CDN in a run that writes nothing and needs no token.
-type unarmed struct {
-	name   string
-	limits cdn.Limits
-}
-
-// Name returns what the purger of the same options is called.
-func (u unarmed) Name() string { return u.name }
-
-// Limits returns those of the purger of the same options.
-func (u unarmed) Limits() cdn.Limits { return u.limits }
-
-// Purge always fails: a preview does not call it.
-func (u unarmed) Purge(_ context.Context, requests ...cdn.Request) (cdn.Result, error) {
-	return cdn.Result{Owed: requests}, fmt.Errorf("%s: a preview purges nothing", u.name)
-}
-
-const tokenHint = "Set CLOUDFLARE_API_TOKEN, or the input cloudflare-api-token, to a token with the permission Zone → Cache Purge."
-
-// cdns returns the CDNs in front of the site; for a preview, without what
-// they need to purge.
-func (a *app) cdns(s *settings, preview bool) ([]cdn.Purger, error) {
-	var out []cdn.Purger
-	for i, c := range s.Config.CDN {
-		p, err := a.cdn(s, i, c, preview)
-		if err != nil {
-			return nil, err
-		}
-		if c.Purge == "everything" {
-			p = cdn.Whole(p)
-		}
-		out = append(out, p)
-	}
-	return out, nil
-}
-
-// cdn returns the CDN that stands in a place of the list.
-func (a *app) cdn(s *settings, i int, c config.CDN, preview bool) (cdn.Purger, error) {
-	o := cloudflare.Options{
-		ZoneID: c.ZoneID, Plan: c.Plan, Tag: c.Tag, Token: s.Secret("cloudflare-api-token").Reveal(),
-		// The SDK's own variable, so that a proxy or a test can stand in.
-		BaseURL: a.Getenv("CLOUDFLARE_BASE_URL"),
-	}
-	if preview {
-		return unarmed{cloudflare.Name(o), cloudflare.Limits(o)}, nil
-	}
-	if o.Token == "" {
-		return nil, errors.Join(cdn.ErrDenied, s.Error(fmt.Sprintf("cdn[%d].provider", i), "the Cloudflare zone cannot be purged without a token", tokenHint))
-	}
-	p, err := cloudflare.New(o)
-	if err != nil {
-		hint := tokenHint
-		if !errors.Is(err, cdn.ErrDenied) {
-			hint = "Correct CLOUDFLARE_BASE_URL, or unset it."
-		}
-		return nil, errors.Join(err, s.Error(fmt.Sprintf("cdn[%d]", i), err.Error(), hint))
-	}
-	return p, nil
 }
 
 // purgeVariants returns where else CDNs may have cached the site.

@@ -71,7 +71,7 @@ func (c *checker) zone(layers []*Layer) {
 		made := &node{kind: object, origin: origin}
 		cdns = []*node{made.with("provider", &node{kind: text, text: "cloudflare", origin: origin}).with("zoneId", zone)}
 	}
-	c.tree = c.tree.with("cdn", &node{kind: list, items: cdns, origin: cdns[0].origin, line: cdns[0].line, column: cdns[0].column})
+	c.setCDNs(cdns)
 }
 
 // site checks the output and the CDNs.
@@ -87,13 +87,8 @@ func (c *checker) site() {
 	if len(cdns) > 0 && c.text("siteUrl") == "" {
 		c.add(cdns[0].at(), `"cdn" needs "siteUrl"`, `Add "siteUrl", the URL at which visitors see the site.`)
 	}
-	for _, cdn := range cdns {
-		switch {
-		case cdn.field("provider") == nil:
-			c.add(cdn.at(), `"provider" of "cdn" is missing`, `Add "provider": "cloudflare".`)
-		case cdn.field("zoneId") == nil || cdn.field("zoneId").text == "":
-			c.add(cdn.field("provider").at(), `the provider "cloudflare" needs "zoneId"`, `Add "zoneId" beside it; Cloudflare's dashboard shows it on the zone's overview.`)
-		}
+	for i, cdn := range cdns {
+		c.cdn(i, cdn)
 	}
 }
 

@@ -244,7 +244,7 @@ hint: Add "siteUrl", the URL at which visitors see the site.
 pandastack.json:2:24: the provider "cloudflare" needs "zoneId"
 hint: Add "zoneId" beside it; Cloudflare's dashboard shows it on the zone's overview.
 pandastack.json:2:39: "provider" of "cdn" is missing
-hint: Add "provider": "cloudflare".
+hint: Set it to one of: cloudflare, cloudfront, fastly, bunny, webhook.
 `},
 		{"an environment takes the URL away", sources{file: `{` + minimal + `, "siteUrl": "https://example.com", ` + zone + `,
   "environments": {"dev": {"siteUrl": ""}}}`, flags: map[string]string{"environment": "dev"}}, `
@@ -276,7 +276,7 @@ hint: Add "zoneId" beside it; Cloudflare's dashboard shows it on the zone's over
 flag --zone-id: none of "cdn" is Cloudflare
 hint: Set "provider" of one to "cloudflare".
 pandastack.json:1:82: "provider" of "cdn" is missing
-hint: Add "provider": "cloudflare".
+hint: Set it to one of: cloudflare, cloudfront, fastly, bunny, webhook.
 `},
 		{"no provider", sources{file: `{` + minimal + `}`, variables: map[string]string{"bucket": "www"}}, `
 PANDASTACK_BUCKET: "storage.provider" is missing

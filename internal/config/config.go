@@ -78,9 +78,21 @@ type Storage struct {
 // CDN is one CDN in front of the site.
 type CDN struct {
 	// The CDN's provider.
-	Provider string `json:"provider,omitempty" jsonschema:"enum=cloudflare"`
+	Provider string `json:"provider,omitempty" jsonschema:"enum=cloudflare,enum=cloudfront,enum=fastly,enum=bunny,enum=webhook"`
 	// The id of the Cloudflare zone.
 	ZoneID string `json:"zoneId,omitempty" jsonschema:"pattern=^([0-9a-fA-F]{32})?$"`
+	// The id of the CloudFront distribution.
+	DistributionID string `json:"distributionId,omitempty" jsonschema:"pattern=^[A-Z0-9]*$"`
+	// Whether a deploy waits, up to 15 minutes, until CloudFront has purged everywhere. Without it: false.
+	Wait *bool `json:"wait,omitempty"`
+	// The id of the Fastly service.
+	ServiceID string `json:"serviceId,omitempty" jsonschema:"pattern=^[A-Za-z0-9]*$"`
+	// Whether Fastly marks what is purged as stale, and may serve it while it is fetched anew. Without it: false.
+	Soft *bool `json:"soft,omitempty"`
+	// The number of the bunny.net pull zone, as a string.
+	PullZone string `json:"pullZone,omitempty" jsonschema:"pattern=^[0-9]*$"`
+	// The URL that the webhook is sent to, which must be https.
+	URL string `json:"url,omitempty"`
 	// The plan of the Cloudflare account, whose rates are kept to. Without it: free.
 	Plan string `json:"plan,omitempty" jsonschema:"enum=free,enum=pro,enum=business,enum=enterprise"`
 	// What a deploy purges: what changed, by the cheapest requests that cover it, or always everything of this site. Without it: auto.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net"
 	"net/url"
 	"path"
 	"path/filepath"
@@ -48,6 +49,10 @@ var rules = map[string]rule{
 	"Storage.KMSKeyID":    {check: checkWord},
 	"CDN.ZoneID":          {check: checkCloudflareID},
 	"CDN.Tag":             {check: checkTag},
+	"CDN.DistributionID":  {check: checkDistribution},
+	"CDN.ServiceID":       {check: checkService},
+	"CDN.PullZone":        {check: checkPullZone},
+	"CDN.URL":             {check: checkWebhook},
 	"Purge.Hosts":         {checkHost, strings.ToLower},
 	"Purge.QueryStrings":  {checkQuery, func(v string) string { return strings.TrimPrefix(v, "?") }},
 	"Purge.Origins":       {checkOrigin, strings.ToLower},
@@ -213,6 +218,46 @@ func checkCloudflareID(v string) *problem {
 		return nil
 	}
 	return &problem{msg: "must be 32 hexadecimal digits", hint: "Copy the id from Cloudflare's dashboard; it is not the name."}
+}
+
+var (
+	capitals = regexp.MustCompile(`^[A-Z0-9]*$`)
+	letters  = regexp.MustCompile(`^[A-Za-z0-9]*$`)
+	digits   = regexp.MustCompile(`^[0-9]*$`)
+)
+
+func checkDistribution(v string) *problem {
+	if capitals.MatchString(v) {
+		return nil
+	}
+	return &problem{msg: fmt.Sprintf("is %q, which is not the id of a distribution", v), hint: "Write the id that CloudFront's console lists, for example EDFDVBD632BHDS5; it is not the domain name."}
+}
+
+func checkService(v string) *problem {
+	if letters.MatchString(v) {
+		return nil
+	}
+	return &problem{msg: fmt.Sprintf("is %q, which is not the id of a Fastly service", v), hint: "Write the id that Fastly shows below the service's name; it is not the name."}
+}
+
+func checkPullZone(v string) *problem {
+	if digits.MatchString(v) {
+		return nil
+	}
+	return &problem{msg: fmt.Sprintf("is %q, which is not the number of a pull zone", v), hint: "Write the number in the address of the zone's page in bunny.net's dashboard; it is not the name."}
+}
+
+// checkWebhook is checkURL, and refuses what others on the way could read. The
+// local machine has no others.
+func checkWebhook(v string) *problem {
+	if p := checkURL(v); p != nil {
+		return p
+	}
+	u, err := url.Parse(v)
+	if ip := net.ParseIP(u.Hostname()); v == "" || err != nil || u.Scheme == "https" || u.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return &problem{msg: "must be an https URL", hint: "Others on the way could read and repeat a request that is not encrypted."}
 }
 
 func checkWord(v string) *problem {
