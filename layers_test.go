@@ -4,7 +4,9 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,6 +92,28 @@ func TestLayers(t *testing.T) {
 		if !seen[room] {
 			t.Errorf("the room %q is in the table, and not in the tree", room)
 		}
+	}
+}
+
+// TestNoTemplates keeps what looks methods up by name out of the program: it
+// would keep the linker from leaving out the unused methods of the AWS SDK,
+// which make it twice as large.
+func TestNoTemplates(t *testing.T) {
+	forbidden := regexp.MustCompile(`"(text|html)/template"|\.(SetVersionTemplate|SetUsageTemplate|SetHelpTemplate|AddStepSummaryTemplate)\(`)
+	files := 0
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		files++
+		b, err := os.ReadFile(name)
+		if found := forbidden.Find(b); found != nil {
+			t.Errorf("%s uses %s", name, found)
+		}
+		return err
+	})
+	if err != nil || files < 50 {
+		t.Fatalf("%d files: %v", files, err)
 	}
 }
 

@@ -87,19 +87,25 @@ func Main(ctx context.Context, args []string, world IO) int {
 
 // root returns the command tree. Without a command, it deploys.
 func (a *app) root() *cobra.Command {
-	deploy := a.deployCommand()
+	deploy, version := a.deployCommand(), false
 	root := &cobra.Command{
 		Use:   "pandastack",
 		Short: "Publish a static site to storage that you own",
 		Long: "pandastack builds a static site, compares the output with what is live, uploads only\n" +
 			"what changed to S3-compatible storage, and purges the CDN. Without a command it deploys.",
-		Args:          noArgs,
-		RunE:          deploy.RunE,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if version {
+				return a.printVersion()
+			}
+			return deploy.RunE(cmd, args)
+		},
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Version:       Version(),
 	}
-	root.SetVersionTemplate("pandastack {{.Version}}\n")
+	// Not by cobra's own Version, whose line needs a template to be ours:
+	// package text/template would make the program a third larger.
+	root.Flags().BoolVarP(&version, "version", "v", false, "version for pandastack")
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	a.addFlags(root, deployFlags)
@@ -111,9 +117,11 @@ func (a *app) root() *cobra.Command {
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := io.WriteString(a.Stdout.W, "pandastack "+Version()+"\n")
-			return err
-		},
+		RunE: func(*cobra.Command, []string) error { return a.printVersion() },
 	}
+}
+
+func (a *app) printVersion() error {
+	_, err := io.WriteString(a.Stdout.W, "pandastack "+Version()+"\n")
+	return err
 }

@@ -16,7 +16,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/pandastack-io/pandastack/internal/cdn/cdntest"
+	"github.com/pandastack-io/pandastack/internal/cdn/cdntest/bunnyfake"
 	"github.com/pandastack-io/pandastack/internal/cdn/cdntest/cloudflarefake"
+	"github.com/pandastack-io/pandastack/internal/cdn/cdntest/cloudfrontfake"
+	"github.com/pandastack-io/pandastack/internal/cdn/cdntest/fastlyfake"
+	"github.com/pandastack-io/pandastack/internal/cdn/cdntest/webhookfake"
 	"github.com/pandastack-io/pandastack/internal/testbed"
 )
 
@@ -34,6 +39,7 @@ type script struct {
 	proxy      *testbed.CountingProxy
 	cloudflare *cloudflarefake.Server
 	edge       *edgeServer
+	fakes      map[string]*cdntest.Server
 }
 
 type scriptKey struct{}
@@ -61,6 +67,11 @@ func scriptOf(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).
 //     error in place of the server's answer. Without arguments: none do.
 //   - cloudflare: a fake of the API that purges, and its token and zone:
 //     CLOUDFLARE_BASE_URL, CLOUDFLARE_API_TOKEN, ZONE.
+//   - cdn-fakes: fakes of the other CDNs, and what leads to them in the
+//     variables of the SDKs; WEBHOOK_URL is the receiver's.
+//   - cdn-fails NAME FAULT N: one of these fails the next N requests, as package
+//     cdntest describes.
+//   - cdn-purged NAME FILE: what one of these purged so far, each once, sorted.
 //   - cloudflare-fails STATUS CODE MESSAGE: it refuses the next request.
 //   - purged FILE: the URLs that were purged so far are those of the file, one
 //     a line; each only once, sorted.
@@ -77,6 +88,9 @@ func (s *servers) commands() map[string]func(*testscript.TestScript, bool, []str
 		"purged":           purged,
 		"edge":             startEdge,
 		"public":           s.public,
+		"cdn-fakes":        startFakes,
+		"cdn-fails":        fakeFails,
+		"cdn-purged":       fakePurged,
 	}
 }
 
@@ -194,6 +208,56 @@ func purged(ts *testscript.TestScript, neg bool, args []string) {
 		got.WriteString(u + "\n")
 	}
 	if diff := cmp.Diff(ts.ReadFile(args[0]), got.String()); diff != "" {
+		ts.Fatalf("purged:\n%s", diff)
+	}
+}
+
+func startFakes(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, !neg && len(args) == 0, "cdn-fakes")
+	c := scriptOf(ts)
+	c.fakes = map[string]*cdntest.Server{
+		"cloudfront": cloudfrontfake.New(c.t, cloudfrontfake.Options{Origin: "https://example.com"}),
+		"fastly":     fastlyfake.New(c.t, fastlyfake.Options{}),
+		"bunny":      bunnyfake.New(c.t, bunnyfake.Options{}),
+		"webhook":    webhookfake.New(c.t),
+	}
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL_CLOUDFRONT": c.fakes["cloudfront"].URL,
+		"AWS_ACCESS_KEY_ID":           cloudfrontfake.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY":       cloudfrontfake.SecretKey,
+		"FASTLY_API_URL":              c.fakes["fastly"].URL,
+		"FASTLY_API_TOKEN":            fastlyfake.Token,
+		"BUNNY_API_URL":               c.fakes["bunny"].URL,
+		"BUNNY_API_KEY":               bunnyfake.Key,
+		"WEBHOOK_URL":                 c.fakes["webhook"].URL + webhookfake.Path,
+		"PANDASTACK_WEBHOOK_SECRET":   webhookfake.Secret,
+	} {
+		ts.Setenv(name, value)
+	}
+}
+
+// fake returns one of the CDNs of a script.
+func fake(ts *testscript.TestScript, name string) *cdntest.Server {
+	s := scriptOf(ts).fakes[name]
+	need(ts, s != nil, "cdn-fakes, before a CDN is named")
+	return s
+}
+
+func fakeFails(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, !neg && len(args) == 3, "cdn-fails NAME FAULT N")
+	n, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	fake(ts, args[0]).Inject(cdntest.Fault(args[1]), n)
+}
+
+func fakePurged(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, !neg && len(args) == 2, "cdn-purged NAME FILE")
+	var lines []string
+	for _, i := range fake(ts, args[0]).Purged() {
+		lines = append(lines, strings.TrimSpace(string(i.Kind)+" "+i.Name)+"\n")
+	}
+	slices.Sort(lines)
+	if diff := cmp.Diff(ts.ReadFile(args[1]), strings.Join(slices.Compact(lines), "")); diff != "" {
 		ts.Fatalf("purged:\n%s", diff)
 	}
 }

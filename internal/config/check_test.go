@@ -246,6 +246,28 @@ hint: Add "zoneId" beside it; Cloudflare's dashboard shows it on the zone's over
 pandastack.json:2:39: "provider" of "cdn" is missing
 hint: Set it to one of: cloudflare, cloudfront, fastly, bunny, webhook.
 `},
+		{"CDNs without what names them", sources{file: `{` + minimal + `, "siteUrl": "https://example.com", "cdn": [
+  {"provider": "cloudfront"},
+  {"provider": "fastly", "serviceId": ""},
+  {"provider": "bunny"},
+  {"provider": "webhook"}]}`}, `
+pandastack.json:2:16: the provider "cloudfront" needs "distributionId"
+hint: Add "distributionId" beside it; CloudFront's console lists it with the distributions.
+pandastack.json:3:16: the provider "fastly" needs "serviceId"
+hint: Add "serviceId" beside it; Fastly shows it below the service's name.
+pandastack.json:4:16: the provider "bunny" needs "pullZone"
+hint: Add "pullZone" beside it; it is the number in the address of the zone's page in bunny.net's dashboard.
+pandastack.json:5:16: the provider "webhook" needs "url"
+hint: Add "url" beside it; the requests are sent there.
+`},
+		{"fields of other CDNs", sources{file: `{` + minimal + `, "siteUrl": "https://example.com", "cdn": [
+  {"provider": "fastly", "serviceId": "a", "wait": true},
+  {"provider": "cloudfront", "distributionId": "E1", "plan": "pro"}]}`}, `
+pandastack.json:2:44: the provider "fastly" does not use "wait"
+hint: Remove it, or choose another provider.
+pandastack.json:3:54: the provider "cloudfront" does not use "plan"
+hint: Remove it, or choose another provider.
+`},
 		{"an environment takes the URL away", sources{file: `{` + minimal + `, "siteUrl": "https://example.com", ` + zone + `,
   "environments": {"dev": {"siteUrl": ""}}}`, flags: map[string]string{"environment": "dev"}}, `
 pandastack.json:1:82: "cdn" needs "siteUrl"

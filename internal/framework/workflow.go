@@ -1,9 +1,10 @@
 package framework
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"strings"
-	"text/template"
 )
 
 // WorkflowPath is where GitHub looks for workflows.
@@ -22,15 +23,19 @@ type WorkflowOptions struct {
 // not change without a commit.
 const hugoVersion = "v0.165.0"
 
-// workflow is the template of the file. What Node.js builds runs in the action,
-// whose image has it. The action's container does not see what earlier steps
-// install, so where the build needs Hugo or Ruby the program itself runs on the
-// runner.
-var workflow = template.Must(template.New("workflow").Delims("[[", "]]").Parse(`name: Deploy
+// What Node.js builds runs in the action, whose image has it. The action's
+// container does not see what earlier steps install, so where the build needs
+// Hugo or Ruby the program itself runs on the runner.
+//
+// The parts are put together by hand: package text/template looks methods up by
+// name, which would keep the linker from leaving out the unused ones of the
+// AWS SDK: a third of the program.
+const (
+	workflowHead = `name: Deploy
 
 on:
   push:
-    branches: [[.Branch]]
+    branches: [%s]
   workflow_dispatch:
 
 permissions:
@@ -47,76 +52,62 @@ jobs:
     timeout-minutes: 30
     steps:
       - uses: actions/checkout@v4
-[[- if or .Submodules .History]]
-        with:
-[[- if .Submodules]]
-          submodules: recursive
-[[- end]]
-[[- if .History]]
-          fetch-depth: 0 # the dates of pages come from the history
-[[- end]]
-[[- end]]
-[[- if .OnRunner]]
-      - uses: actions/setup-go@v5
+`
+	workflowSubmodules = `          submodules: recursive
+`
+	workflowHistory = `          fetch-depth: 0 # the dates of pages come from the history
+`
+	workflowGo = `      - uses: actions/setup-go@v5
         with:
           go-version: stable
           cache: false
-[[- end]]
-[[- if eq .Framework "hugo"]]
-      - name: Install Hugo
-        run: CGO_ENABLED=1 go install -tags extended github.com/gohugoio/hugo@[[.HugoVersion]]
-[[- end]]
-[[- if eq .Framework "jekyll"]]
-      - uses: ruby/setup-ruby@v1
+`
+	workflowHugo = `      - name: Install Hugo
+        run: CGO_ENABLED=1 go install -tags extended github.com/gohugoio/hugo@` + hugoVersion + `
+`
+	workflowRuby = `      - uses: ruby/setup-ruby@v1
         with:
           ruby-version: "3.4"
-[[- if .Bundler]]
-          bundler-cache: true
-[[- else]]
-      - name: Install Jekyll
+`
+	workflowBundler = `          bundler-cache: true
+`
+	workflowJekyll = `      - name: Install Jekyll
         run: gem install jekyll
-[[- end]]
-[[- end]]
-[[- if .OnRunner]]
-      - name: Install pandastack
+`
+	workflowOnRunner = `      - name: Install pandastack
         run: go install github.com/pandastack-io/pandastack@v1
       - name: Deploy
         run: pandastack deploy
-[[- else]]
-      - uses: pandastack-io/pandastack@v1
-[[- end]]
-[[- if .Secrets]]
-        env:
-[[- range .Secrets]]
-          [[.]]: ${{ secrets.[[.]] }}
-[[- end]]
-[[- end]]
-`))
+`
+	workflowAction = `      - uses: pandastack-io/pandastack@v1
+`
+)
 
 // Workflow returns the text of a GitHub workflow that deploys what g describes
 // on every push.
 func Workflow(g Guess, o WorkflowOptions) string {
-	if o.Branch == "" {
-		o.Branch = "main"
-	}
-	data := struct {
-		Guess
-		WorkflowOptions
-		Branch                     string
-		Bundler, OnRunner, History bool
-		HugoVersion                string
-	}{
-		Guess:           g,
-		WorkflowOptions: o,
-		Branch:          "[" + quote(o.Branch) + "]",
-		Bundler:         slices.Contains(g.Evidence, "Gemfile"),
-		OnRunner:        g.Framework == "hugo" || g.Framework == "jekyll",
-		History:         g.Framework == "hugo",
-		HugoVersion:     hugoVersion,
-	}
+	hugo, jekyll := g.Framework == "hugo", g.Framework == "jekyll"
 	var b strings.Builder
-	if err := workflow.Execute(&b, data); err != nil {
-		panic(err) // the template and its data are both above
+	add := func(when bool, part string) {
+		if when {
+			b.WriteString(part)
+		}
+	}
+	fmt.Fprintf(&b, workflowHead, quote(cmp.Or(o.Branch, "main")))
+	add(g.Submodules || hugo, "        with:\n")
+	add(g.Submodules, workflowSubmodules)
+	add(hugo, workflowHistory)
+	add(hugo || jekyll, workflowGo)
+	add(hugo, workflowHugo)
+	add(jekyll, workflowRuby)
+	bundler := slices.Contains(g.Evidence, "Gemfile")
+	add(jekyll && bundler, workflowBundler)
+	add(jekyll && !bundler, workflowJekyll)
+	add(hugo || jekyll, workflowOnRunner)
+	add(!hugo && !jekyll, workflowAction)
+	add(len(o.Secrets) > 0, "        env:\n")
+	for _, name := range o.Secrets {
+		fmt.Fprintf(&b, "          %[1]s: ${{ secrets.%[1]s }}\n", name)
 	}
 	return b.String()
 }
