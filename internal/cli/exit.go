@@ -72,6 +72,7 @@ func exitCode(ctx context.Context, err error) int {
 		{errors.Is(err, cdn.ErrDenied), exitDenied},
 		{errors.Is(err, storage.ErrCredentials), exitDenied},
 		{errors.Is(err, framework.ErrUnknown), exitUsage},
+		{errors.Is(err, deploy.ErrNoPurge), exitUsage},
 		{is[*config.Error](err), exitUsage},
 		{is[*site.PatternError](err), exitUsage},
 		{is[*s3.OptionError](err), exitUsage},
@@ -171,10 +172,16 @@ func hint(err error) string {
 	if errors.As(err, &hinted) && hinted.Hint() != "" {
 		return hinted.Hint()
 	}
+	var purge *cdn.Error
+	if errors.As(err, &purge) && purge.Hint != "" {
+		return purge.Hint
+	}
 	for _, h := range []struct {
 		match bool
 		text  string
 	}{
+		{errors.Is(err, deploy.ErrUnfinished), "Run pandastack: it makes the site whole, and purges what changed."},
+		{errors.Is(err, deploy.ErrNoPurge), "Add \"cdn\" and \"siteUrl\" to the file; docs/configuration.md has an example for each."},
 		{is[*deploy.UnmendedError](err), "Run pandastack deploy: it uploads what the live release lacks."},
 		{errors.Is(err, deploy.ErrOwed), "Run pandastack again: it does what is left, and uploads nothing that is there."},
 		{is[*deploy.PartialError](err), "Run pandastack again: it reads what was touched and makes the site whole."},

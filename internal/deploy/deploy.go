@@ -80,6 +80,8 @@ type aim struct {
 	of *state.Release
 	// mend is what a repair mends; nil otherwise.
 	mend *history.Verification
+	// pay is set where only what is owed is done.
+	pay bool
 }
 
 // FromFiles returns the desired objects for the files of an output.
@@ -289,10 +291,16 @@ func (r *Run) try(ctx context.Context, v *view, aimAt func(context.Context, *vie
 	if err != nil {
 		return event.Finished{}, err
 	}
+	if a.pay && len(touches(v, p)) > 0 {
+		return event.Finished{}, ErrUnfinished
+	}
 	if err := cmp.Or(r.judge(ctx, v, a, p), r.reachable(ctx, v, a, p), r.guard(v, a, p)); err != nil {
 		return event.Finished{}, err
 	}
 	r.Sink.Emit(r.planned(v, a, p))
+	if a.pay && v.settled() {
+		return r.finished(v.head.Live, "", a, p), nil
+	}
 	if len(p.Changes) == 0 && v.settled() && a.of == nil {
 		return r.finished(v.head.Live, "", a, p), r.advance(ctx, v)
 	}

@@ -23,7 +23,7 @@ const (
 // what a rollback took away.
 func (r *Run) judge(ctx context.Context, v *view, a aim, p *plan.Plan) error {
 	mark := v.head.Mark
-	if mark == nil || r.Order == nil || a.of != nil {
+	if mark == nil || r.Order == nil || a.of != nil || a.pay {
 		return nil
 	}
 	order := r.Order(ctx, *mark)

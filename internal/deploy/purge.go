@@ -108,18 +108,23 @@ func (r *Run) purges(v *view, a aim, p *plan.Plan) []event.CDNPurge {
 		if len(pp.Requests) == 0 {
 			continue
 		}
-		e := event.CDNPurge{CDN: c.Name(), URLs: pp.URLs, Requests: len(pp.Requests), Dropped: pp.Dropped}
-		for _, q := range pp.Requests {
-			e.By = append(e.By, string(q.Kind))
-		}
-		slices.Sort(e.By)
-		e.By = slices.Compact(e.By)
-		if c.Limits().Billed {
-			e.Billed = pp.Items
-		}
-		out = append(out, e)
+		out = append(out, describe(c, pp))
 	}
 	return out
+}
+
+// describe says what a CDN would be asked for.
+func describe(c cdn.Purger, pp cdn.Plan) event.CDNPurge {
+	e := event.CDNPurge{CDN: c.Name(), URLs: pp.URLs, Requests: len(pp.Requests), Dropped: pp.Dropped}
+	for _, q := range pp.Requests {
+		e.By = append(e.By, string(q.Kind))
+	}
+	slices.Sort(e.By)
+	e.By = slices.Compact(e.By)
+	if c.Limits().Billed {
+		e.Billed = pp.Items
+	}
+	return e
 }
 
 // mostURLs returns how many URLs are purged: at CDNs that are owed different

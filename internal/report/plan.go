@@ -27,7 +27,7 @@ const (
 func WritePlan(c Console, p event.Planned, o Options) error {
 	w := &sticky{w: c.W}
 	if len(p.Changes) == 0 {
-		if len(p.Owed) == 0 {
+		if len(p.Owed) == 0 && len(p.Purges) == 0 {
 			fmt.Fprintln(w, nothing(p.Kept))
 			return w.err
 		}
