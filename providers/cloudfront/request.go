@@ -74,8 +74,11 @@ func (p *Purger) wait(ctx context.Context, id string) error {
 	w := sdk.NewInvalidationCompletedWaiter(p.client, func(o *sdk.InvalidationCompletedWaiterOptions) {
 		o.MinDelay, o.MaxDelay = p.o.Delay, max(p.o.Delay, maxDelay)
 	})
+	began := time.Now()
 	err := w.Wait(ctx, &sdk.GetInvalidationInput{DistributionId: &p.o.DistributionID, Id: &id}, p.o.Completion)
-	if err != nil && strings.Contains(err.Error(), "exceeded max wait time") { // the SDK has no type for it
+	// The SDK has no type for it, and may end a request at that time instead.
+	late := err != nil && (strings.Contains(err.Error(), "exceeded max wait time") || time.Since(began) >= p.o.Completion)
+	if late && ctx.Err() == nil && status(err) == 0 {
 		return &unfinishedError{id, p.o.Completion}
 	}
 	return err

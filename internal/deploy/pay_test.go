@@ -1,0 +1,86 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/pandastack-io/pandastack/internal/state"
+)
+
+// TestPay does what is owed, deletions too, and makes no release; where nothing
+// is owed, it writes nothing.
+func TestPay(t *testing.T) {
+	w := newWorld(t)
+	w.must(v1)
+	v2 := w.oweDeletion()
+	w.edge.purged()
+	before := *w.head()
+	fin, err := Open(t.Context(), w.options()).Pay(t.Context())
+	if err != nil || fin.Changed || fin.Release != before.Live || fin.PurgedURLs == 0 {
+		t.Fatalf("Pay = %+v, %v", fin, err)
+	}
+	if got := w.edge.purged(); !slices.Contains(got, "https://example.com/docs/") {
+		t.Errorf("purged %q", got)
+	}
+	after := w.head()
+	if after.Live != before.Live || after.Owed != nil || after.Busy != nil {
+		t.Errorf("head %+v", after)
+	}
+	w.check(v2)
+	w.spy.requests()
+	if fin, err = Open(t.Context(), w.options()).Pay(t.Context()); err != nil || fin.PurgeRequests != 0 {
+		t.Errorf("Pay = %+v, %v", fin, err)
+	}
+	w.wantRequests("GET blog/.pandastack/head", "GET blog/.pandastack/releases/ID")
+}
+
+// TestPayIsNoOlder: what is owed is paid by an older run too, and the mark
+// stays.
+func TestPayIsNoOlder(t *testing.T) {
+	w := newWorld(t)
+	w.edge.err = errBroken
+	first := w.options()
+	first.Source.Commit = "1111111111111111111111111111111111111111"
+	if _, err := Open(t.Context(), first).Deploy(t.Context(), w.desired(v1)); !errors.Is(err, ErrOwed) || w.head().Mark == nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), w.options()).Pay(t.Context()); !errors.Is(err, ErrOwed) || w.head().Owed == nil {
+		t.Errorf("Pay of a CDN that still fails = %v", err)
+	}
+	w.edge.err = nil
+	before := w.head().Mark
+	o := w.options()
+	o.Order = func(context.Context, state.Mark) Order { return Older }
+	if _, err := Open(t.Context(), o).Pay(t.Context()); err != nil || w.head().Owed != nil {
+		t.Errorf("Pay = %v; owed %v", err, w.head().Owed)
+	}
+	if after := w.head().Mark; after == nil || *after != *before {
+		t.Errorf("mark %+v, was %+v", after, before)
+	}
+}
+
+// TestPayAfterCrash: what is in doubt is for a deploy.
+func TestPayAfterCrash(t *testing.T) {
+	w := newWorld(t)
+	w.must(v1)
+	ctx, cancel := context.WithCancel(t.Context())
+	w.spy.hook = func(op string, done func() error) error {
+		if op == "PUT blog/a.css" {
+			cancel()
+			return ctx.Err()
+		}
+		return done()
+	}
+	if _, err := Open(ctx, w.options()).Deploy(ctx, w.desired(v1.with(tree{"a.css": "a2"}))); err == nil || len(w.head().Doubt) != 1 {
+		t.Fatalf("%v leaves no doubt", err)
+	}
+	w.spy.hook = nil
+	if _, err := Open(t.Context(), w.options()).Pay(t.Context()); !errors.Is(err, ErrUnfinished) {
+		t.Errorf("Pay = %v", err)
+	}
+	if _, err := Open(t.Context(), w.options()).PreviewPay(t.Context()); !errors.Is(err, ErrUnfinished) {
+		t.Errorf("PreviewPay = %v", err)
+	}
+}
