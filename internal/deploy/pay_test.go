@@ -56,6 +56,10 @@ func TestPayIsNoOlder(t *testing.T) {
 	if _, err := Open(t.Context(), o).Pay(t.Context()); err != nil || w.head().Owed != nil {
 		t.Errorf("Pay = %v; owed %v", err, w.head().Owed)
 	}
+	o.Order, o.Source.Commit = func(context.Context, state.Mark) Order { return Newer }, "2222222222222222222222222222222222222222"
+	if _, err := Open(t.Context(), o).Pay(t.Context()); err != nil { // nothing is owed any more
+		t.Error(err)
+	}
 	if after := w.head().Mark; after == nil || *after != *before {
 		t.Errorf("mark %+v, was %+v", after, before)
 	}
