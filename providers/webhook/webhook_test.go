@@ -94,7 +94,9 @@ func TestRedirect(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") }))
 	defer other.Close()
 	p, s := start(t, webhook.Options{})
-	s.Answer(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect) }, -1)
+	s.Answer(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
+	}, -1)
 	_, err := p.Purge(t.Context(), cdn.Request{Kind: cdn.Everything})
 	if err == nil || !strings.HasSuffix(err.Error(), ": the answer has status 307") {
 		t.Errorf("Purge = %v", err)
