@@ -176,7 +176,9 @@ func (b *crashBed) mend(t *testing.T, version int, shift time.Duration, args ...
 	after := b.depot.read(t)
 	after.wantSite(t, b.sites[version])
 	left := after.wantState(t, b.depot.name)
-	if left != (strays{}) {
+	// What could not be collected is said in the head, and left by a run that
+	// has nothing else to do.
+	if left != (strays{}) && !after.head(t, b.depot.name).Strays {
 		t.Errorf("nothing refers to %v", left)
 	}
 	if stale := b.ledger.stale(b.base); len(stale) > 0 {

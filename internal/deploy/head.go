@@ -75,7 +75,7 @@ func (r *Run) acquire(ctx context.Context, v *view) (*tx, error) {
 	began := r.Now()
 	t := &tx{view: v, skew: v.skew, etag: v.etag, known: v.raw, turn: make(chan struct{}, 1)}
 	t.began = began.Add(t.skew)
-	t.id = state.NewID(t.began, v.head.Live)
+	t.id = state.NewID(t.began, slices.Max(append(v.doubts(), v.head.Live)))
 	t.head = *v.head
 	t.head.Owed = slices.DeleteFunc(slices.Clone(v.head.Owed), func(d state.Debt) bool { return slices.Contains(v.void, d.Intent) })
 	t.head.Doubt = v.doubts()

@@ -128,7 +128,12 @@ func (r *Run) read(ctx context.Context) (*view, error) {
 	}
 	v.etag = info.ETag
 	if !info.Date.IsZero() {
-		v.now, v.skew = info.Date, info.Date.Sub(asked)
+		v.now = info.Date
+		// Date has whole seconds: what is less than that is no difference,
+		// and would make the ids of runs that follow each other go back.
+		if skew := info.Date.Sub(asked); skew.Abs() >= 2*time.Second {
+			v.skew = skew
+		}
 	}
 	if err := r.recall(ctx, v); err != nil {
 		return nil, err
