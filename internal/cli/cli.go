@@ -109,7 +109,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	a.addFlags(root, deployFlags)
-	root.AddCommand(deploy, a.planCommand(), a.buildCommand(), a.configCommand(), a.schemaCommand(), a.rollbackCommand(), a.unlockCommand(), a.purgeCommand(), a.initCommand(), a.versionCommand())
+	root.AddCommand(deploy, a.planCommand(), a.buildCommand(), a.configCommand(), a.schemaCommand(), a.rollbackCommand(), a.promoteCommand(), a.unlockCommand(), a.purgeCommand(), a.initCommand(), a.versionCommand())
 	root.AddCommand(a.releasesCommand(), a.showCommand(), a.diffCommand(), a.blameCommand(), a.verifyCommand())
 	return root
 }

@@ -146,13 +146,19 @@ func (a *app) connect(ctx context.Context, s *settings, preview bool) (*deploy.R
 	if err != nil {
 		return nil, nil, err
 	}
+	r, err := a.begin(ctx, s, t, preview)
+	return r, t, err
+}
+
+// begin begins a run on a target.
+func (a *app) begin(ctx context.Context, s *settings, t *target, preview bool) (*deploy.Run, error) {
 	purgers, err := a.cdns(ctx, s, preview)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	base, err := s.baseURL()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	who := ci.Complete(ctx, a.run, s.root)
 	return deploy.Open(ctx, deploy.Options{
@@ -166,7 +172,7 @@ func (a *app) connect(ctx context.Context, s *settings, preview bool) (*deploy.R
 			Repository: who.Repository, Commit: who.Commit, Dirty: who.Dirty, Ref: who.Ref,
 			RunID: who.RunID, RunAttempt: who.RunAttempt, RunURL: who.RunURL, Actor: who.Actor,
 		},
-	}), t, nil
+	}), nil
 }
 
 // guards returns the limits that stop a deploy before its first write.

@@ -31,7 +31,15 @@ func (l *past) release(r state.Release) event.Release {
 		Repository: r.Source.Repository, Commit: r.Source.Commit, Dirty: r.Source.Dirty, Ref: r.Source.Ref,
 		RunID: r.Source.RunID, RunAttempt: r.Source.RunAttempt, RunURL: r.Source.RunURL, Actor: r.Source.Actor,
 		Tool: r.Tool, RollbackTo: r.RollbackTo, RollbackShort: l.Short(r.RollbackTo), Forced: r.Forced,
+		PromotedFrom: promotedFrom(r.PromotedFrom),
 	}
+}
+
+func promotedFrom(p *state.Promotion) *event.Promotion {
+	if p == nil {
+		return nil
+	}
+	return &event.Promotion{Environment: p.Environment, Bucket: p.Site.Bucket, Prefix: p.Site.Prefix, Release: p.Release}
 }
 
 func counts(c *history.Counts) *event.Counts {

@@ -26,6 +26,7 @@ var (
 	buildFlags    = []string{"config", "environment", "install", "json"}
 	configFlags   = []string{"config", "environment", "json"}
 	rollbackFlags = []string{"config", "environment", "dry-run", "lock-timeout", "json"}
+	promoteFlags  = []string{"config", "environment", "dry-run", "adopt", "force", "lock-timeout", "json"}
 	verifyFlags   = []string{"config", "environment", "lock-timeout", "json"}
 	unlockFlags   = []string{"config", "environment", "json"}
 	historyFlags  = []string{"config", "environment", "json"}

@@ -111,6 +111,11 @@ func (a *app) openS3(ctx context.Context, s *settings, c *config.Storage) (*targ
 	return t.place(live, records, c), nil
 }
 
+// same reports whether two targets are one place.
+func (t *target) same(o *target) bool {
+	return t.dir == o.dir && t.site == o.site && storage.Identity(t.live) == storage.Identity(o.live)
+}
+
 // place narrows the stores of a target to the site's prefix and to the
 // state's, which never overlap with another site's.
 func (t *target) place(live, records storage.Store, c *config.Storage) *target {

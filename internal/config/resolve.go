@@ -48,8 +48,9 @@ type Resolved struct {
 	// Environment is the environment block that was used. Empty: none.
 	Environment string
 
-	tree   *node
-	layers []*Layer
+	tree    *node
+	layers  []*Layer
+	options Options
 }
 
 // Resolve merges the layers and checks the result. Flags win over inputs,
@@ -57,8 +58,20 @@ type Resolved struct {
 // over the rest of the file, and that over the defaults. Objects merge deep,
 // lists replace.
 func Resolve(o Options) (*Resolved, error) {
-	r := &Resolved{layers: o.given()}
-	tree, err := r.fileTree(o.File)
+	name, origin, _ := Find("environment", o.given()...)
+	return resolveIn(o, name, origin)
+}
+
+// In returns what the same layers give in another environment: what flags,
+// inputs and variables say holds there, too. flag is the one that names it, for
+// errors.
+func (r *Resolved) In(environment, flag string) (*Resolved, error) {
+	return resolveIn(r.options, environment, Origin{Source: "flag --" + flag, rank: fromFlag})
+}
+
+func resolveIn(o Options, environment string, origin Origin) (*Resolved, error) {
+	r := &Resolved{layers: o.given(), options: o}
+	tree, err := r.fileTree(o.File, environment, origin)
 	if err != nil {
 		return nil, err
 	}
@@ -101,12 +114,11 @@ func defaultText(value string) *node {
 }
 
 // fileTree merges the defaults, the file and the environment's block of it.
-func (r *Resolved) fileTree(file *Layer) (*node, error) {
+func (r *Resolved) fileTree(file *Layer, name string, origin Origin) (*node, error) {
 	if file == nil {
 		file = &Layer{}
 	}
 	tree := merge(defaults(), file.root)
-	name, origin, _ := Find("environment", r.layers...)
 	if name == "" {
 		return tree, nil
 	}

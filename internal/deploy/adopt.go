@@ -217,11 +217,11 @@ func (r *Run) describe(ctx context.Context, d Desired, info storage.Info) (state
 	return o, err == nil, err
 }
 
-// hasMD5 reports whether the bytes that are desired have the size and, by its
+// hasMD5 reports whether the bytes of the file that is desired have the size and, by its
 // ETag, the MD5 of an object. They are held to their SHA-256 as they are read:
 // it is what the record says of the object.
 func hasMD5(d Desired, info storage.Info) (bool, error) {
-	if d.Size != info.Size || len(info.ETag) != hex.EncodedLen(md5.Size) {
+	if d.File == "" || d.Size != info.Size || len(info.ETag) != hex.EncodedLen(md5.Size) {
 		return false, nil
 	}
 	src, err := storage.NewReader(storage.File(d.File, d.Size, d.SHA256))

@@ -116,6 +116,9 @@ func (r *Run) publish(t *tx, u *upload, a aim, touches []state.Touch) (wrote boo
 		return true, err
 	}
 	r.end(event.Upload, started, u.summary())
+	if err := a.from.stillLive(t.ctx); err != nil {
+		return true, err
+	}
 
 	started = r.begin(event.Commit, "")
 	rel := r.record(t, u, a)
@@ -180,6 +183,10 @@ func (r *Run) record(t *tx, u *upload, a aim) *state.Release {
 		rel.RollbackTo = a.of.ID
 		rel.Source = sourceOf(a.of, rel.Source)
 	}
+	if a.from != nil {
+		rel.PromotedFrom = a.from.promotion()
+		rel.Source = r.source(a)
+	}
 	if a.mend != nil {
 		rel.Repaired = true
 		rel.Source = sourceOf(a.mend.Release, rel.Source)
@@ -230,7 +237,7 @@ func (r *Run) commit(t *tx, p *plan.Plan, a aim, touches []state.Touch) error {
 		held = a.of != nil
 	}
 	if a.of == nil && a.mend == nil {
-		mark = r.mark(t.ctx, mark)
+		mark = r.mark(t.ctx, a, mark)
 	}
 	return r.update(t.ctx, t, func(h *state.Head) {
 		h.Live = t.id
@@ -303,9 +310,9 @@ func (u *upload) stages(ctx context.Context) error {
 }
 
 // sent returns how many bytes a change uploads: a rollback and a repair find
-// them in the bucket.
+// them in the bucket, a promote in another one.
 func (r *Run) sent(a aim, c plan.Change) int64 {
-	if c.New == nil || c.Op == plan.Adopt || a.of != nil || a.mend != nil || r.viaCopy(c) {
+	if c.New == nil || c.Op == plan.Adopt || a.of != nil || a.from != nil || a.mend != nil || r.viaCopy(c) {
 		return 0
 	}
 	return c.New.Size

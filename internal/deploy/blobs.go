@@ -179,14 +179,21 @@ func (s *shelf) list(history []string, objects []state.Object) (kept, dropped []
 // can, else through this machine. The bytes are those of digest, by the guard
 // on the source's ETag or because they are hashed on their way.
 func (r *Run) copy(ctx context.Context, to storage.Store, key string, from storage.CopySource, digest storage.Digest, h storage.Headers) (storage.Info, error) {
-	copier, ok := r.copier(to)
-	if ok && (from.ETag == "" || r.caps.CopyIf == state.Kept) {
-		info, err := copier.Copy(ctx, from, key, h)
-		if !errors.Is(err, storage.ErrUnsupported) {
-			return info, err
-		}
+	if info, ok, err := r.copyThere(ctx, to, key, from, h); ok {
+		return info, err
 	}
 	return r.carry(ctx, to, key, from, digest, h)
+}
+
+// copyThere copies an object on the server; ok is false where that cannot be
+// done, or not be trusted.
+func (r *Run) copyThere(ctx context.Context, to storage.Store, key string, from storage.CopySource, h storage.Headers) (info storage.Info, ok bool, err error) {
+	copier, ok := r.copier(to)
+	if !ok || from.ETag != "" && r.caps.CopyIf != state.Kept {
+		return storage.Info{}, false, nil
+	}
+	info, err = copier.Copy(ctx, from, key, h)
+	return info, !errors.Is(err, storage.ErrUnsupported), err
 }
 
 // carry copies an object through a temporary file of this machine. Nothing is

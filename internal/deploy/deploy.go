@@ -78,6 +78,8 @@ type aim struct {
 	desired []Desired
 	// of is the release that a rollback brings back; nil for a deploy.
 	of *state.Release
+	// from is where a promote takes its release from; nil otherwise.
+	from *origin
 	// mend is what a repair mends; nil otherwise.
 	mend *history.Verification
 	// pay is set where only what is owed is done.
@@ -192,16 +194,17 @@ func (r *Run) guard(v *view, a aim, p *plan.Plan) error {
 	return plan.Check(p, v.own(), r.Guards)
 }
 
-// reachable returns an error where the bytes of a rollback are gone.
+// reachable returns an error where the bytes of a rollback or a promote
+// are gone.
 func (r *Run) reachable(ctx context.Context, v *view, a aim, p *plan.Plan) error {
-	if a.of == nil {
+	if a.of == nil && a.from == nil {
 		return nil
 	}
 	s, err := r.newShelf(ctx, v)
 	if err != nil {
 		return err
 	}
-	return v.reach(p, s)
+	return v.reach(p, s, a.from)
 }
 
 // diff compares the desired objects with what is live.
@@ -302,7 +305,7 @@ func (r *Run) try(ctx context.Context, v *view, aimAt func(context.Context, *vie
 		return r.finished(v.head.Live, "", a, p), nil
 	}
 	if len(p.Changes) == 0 && v.settled() && a.of == nil {
-		return r.finished(v.head.Live, "", a, p), r.advance(ctx, v)
+		return r.finished(v.head.Live, "", a, p), r.advance(ctx, v, a)
 	}
 	if err := r.tryOut(ctx, v); err != nil {
 		return event.Finished{}, err

@@ -62,6 +62,27 @@ func (e *MissingError) Error() string {
 	return "the bucket no longer has the bytes of " + some(e.Paths)
 }
 
+// SourceMovedError reports that the site that a promote takes its release from
+// was deployed meanwhile.
+type SourceMovedError struct {
+	From           string // the environment
+	Promoted, Live string // ids of releases
+}
+
+// Error names both releases.
+func (e *SourceMovedError) Error() string {
+	return fmt.Sprintf("%s was deployed meanwhile: release %s is live there, no longer %s", e.From, e.Live, e.Promoted)
+}
+
+// SourceChangedError reports an object that the site that a promote takes its
+// release from no longer has as the record of that release says.
+type SourceChangedError struct{ From, Release, Path string }
+
+// Error names the object.
+func (e *SourceChangedError) Error() string {
+	return fmt.Sprintf("%s no longer has the bytes that its release %s recorded for %s", e.From, e.Release, e.Path)
+}
+
 // ForeignError reports objects at paths of the site that no release put there,
 // or that were changed after a release had put them there.
 type ForeignError struct {

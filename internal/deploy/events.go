@@ -72,6 +72,7 @@ func (r *Run) finished(release, parent string, a aim, p *plan.Plan) event.Finish
 	for _, c := range p.Changes {
 		e.BytesUploaded += r.sent(a, c)
 	}
+	e.BytesUploaded += a.from.uploaded()
 	if r.BaseURL != nil {
 		e.URL = r.BaseURL.String()
 	}

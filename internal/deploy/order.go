@@ -23,10 +23,10 @@ const (
 // what a rollback took away.
 func (r *Run) judge(ctx context.Context, v *view, a aim, p *plan.Plan) error {
 	mark := v.head.Mark
-	if mark == nil || r.Order == nil || a.of != nil || a.pay {
+	if mark == nil || !r.ordered(a) || a.of != nil || a.pay {
 		return nil
 	}
-	order := r.Order(ctx, *mark)
+	order := r.order(ctx, a, *mark)
 	switch {
 	case r.Force:
 		return nil
@@ -38,16 +38,42 @@ func (r *Run) judge(ctx context.Context, v *view, a aim, p *plan.Plan) error {
 	return nil
 }
 
+// source says what a run publishes: a promote, the commit of the release that
+// it takes.
+func (r *Run) source(a aim) state.Source {
+	if a.from == nil {
+		return r.Source
+	}
+	return sourceOf(a.from.release, r.Source)
+}
+
+// ordered reports whether a run can be compared with the mark.
+func (r *Run) ordered(a aim) bool {
+	if a.from != nil {
+		return a.from.Order != nil
+	}
+	return r.Order != nil
+}
+
+// order compares what a run publishes with the mark.
+func (r *Run) order(ctx context.Context, a aim, m state.Mark) Order {
+	if a.from != nil {
+		return a.from.Order(ctx, r.source(a), m)
+	}
+	return r.Order(ctx, m)
+}
+
 // mark returns the mark of a site after this run.
-func (r *Run) mark(ctx context.Context, old *state.Mark) *state.Mark {
-	own := state.Mark{Commit: r.Source.Commit, Repository: r.Source.Repository, RunID: r.Source.RunID, RunAttempt: r.Source.RunAttempt}
+func (r *Run) mark(ctx context.Context, a aim, old *state.Mark) *state.Mark {
+	src := r.source(a)
+	own := state.Mark{Commit: src.Commit, Repository: src.Repository, RunID: src.RunID, RunAttempt: src.RunAttempt}
 	switch {
 	case own == (state.Mark{}):
 		return old
-	case old == nil || r.Order == nil:
+	case old == nil || !r.ordered(a):
 		return &own
 	}
-	if o := r.Order(ctx, *old); o == Older {
+	if o := r.order(ctx, a, *old); o == Older {
 		return old
 	}
 	return &own
@@ -55,8 +81,8 @@ func (r *Run) mark(ctx context.Context, old *state.Mark) *state.Mark {
 
 // advance moves the mark after a run that changed nothing but is newer: else
 // an older run that still waits could publish an older version.
-func (r *Run) advance(ctx context.Context, v *view) error {
-	next, ok := r.ahead(ctx, v.head.Mark)
+func (r *Run) advance(ctx context.Context, v *view, a aim) error {
+	next, ok := r.ahead(ctx, a, v.head.Mark)
 	if !ok {
 		return nil
 	}
@@ -66,8 +92,8 @@ func (r *Run) advance(ctx context.Context, v *view) error {
 }
 
 // ahead returns the mark after this run, and whether that is another commit's.
-func (r *Run) ahead(ctx context.Context, old *state.Mark) (*state.Mark, bool) {
-	next := r.mark(ctx, old)
+func (r *Run) ahead(ctx context.Context, a aim, old *state.Mark) (*state.Mark, bool) {
+	next := r.mark(ctx, a, old)
 	return next, next != old && (old == nil || next.Commit != old.Commit)
 }
 

@@ -87,10 +87,10 @@ func (v *view) find(name string) (string, error) {
 	return v.release.Find(cmp.Or(name, "previous"))
 }
 
-// reach returns an error unless the bytes of every object that a rollback
-// writes are in the bucket: on the shelf, among what is live and stays, or
-// among what is displaced first.
-func (v *view) reach(p *plan.Plan, s *shelf) error {
+// reach returns an error unless the bytes of every object that a rollback or a
+// promote writes are in reach: on the shelf, among what is live and stays, among
+// what is displaced first, or where a promote takes its release from.
+func (v *view) reach(p *plan.Plan, s *shelf, from *origin) error {
 	have := map[storage.Digest]bool{}
 	for i := range v.objects {
 		have[v.objects[i].SHA256] = true // it stays, or it is displaced
@@ -100,7 +100,7 @@ func (v *view) reach(p *plan.Plan, s *shelf) error {
 	}
 	var missing []string
 	for _, c := range p.Changes {
-		if (c.Op == plan.Create || c.Op == plan.Update) && !have[c.New.SHA256] {
+		if (c.Op == plan.Create || c.Op == plan.Update) && !have[c.New.SHA256] && !from.has(c.New.SHA256) {
 			missing = append(missing, c.Path())
 		}
 	}
@@ -122,6 +122,9 @@ func (u *upload) bring(ctx context.Context, c plan.Change) (storage.Info, error)
 	from, ok := u.unmoved[d]
 	if _, shelved := u.shelf.blobs[d]; shelved {
 		from, ok = storage.CopySource{Store: u.State, Key: state.BlobKey(d), Size: c.New.Size}, true
+	}
+	if !ok && u.aim.from != nil {
+		return u.fetchFrom(ctx, u.aim.from, c)
 	}
 	if !ok {
 		return storage.Info{}, &MissingError{Paths: []string{c.Path()}}

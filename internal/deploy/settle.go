@@ -19,7 +19,7 @@ import (
 // earlier ones: deletions, then purges. What fails stays owed. Then it gives
 // the head back.
 func (r *Run) settle(t *tx, a aim, p *plan.Plan, own []state.Touch, aborted int) (event.Finished, error) {
-	s := &settlement{Run: r, tx: t, plan: p, debts: t.view.debts, own: t.view.purged(a, p, own)}
+	s := &settlement{Run: r, tx: t, aim: a, plan: p, debts: t.view.debts, own: t.view.purged(a, p, own)}
 	r.settled = s
 	s.recovered = event.Recovered{Paths: len(t.view.doubted), Uploads: aborted}
 	released := t.release != nil
@@ -57,6 +57,7 @@ func (r *Run) settle(t *tx, a aim, p *plan.Plan, own []state.Touch, aborted int)
 type settlement struct {
 	*Run
 	tx    *tx
+	aim   aim
 	plan  *plan.Plan
 	debts []debt
 	own   []string // the paths of this deploy that CDNs have to forget
@@ -164,7 +165,7 @@ func (s *settlement) owe(what string) {
 // commit that did so, it moves the mark. It works also when the run was
 // interrupted. strays: the state has to be listed by the next run.
 func (s *settlement) handBack(strays bool) error {
-	mark, moved := s.ahead(s.last, s.tx.current().Mark)
+	mark, moved := s.ahead(s.last, s.aim, s.tx.current().Mark)
 	moved = moved && s.tx.release == nil
 	return s.insist(s.tx, func(h *state.Head) {
 		h.Busy, h.Doubt, h.Owed, h.Strays = nil, nil, s.owing(), strays

@@ -11,6 +11,14 @@ type Counts struct {
 	Kept    int `json:"kept"`
 }
 
+// Promotion names a release of another site.
+type Promotion struct {
+	Environment string `json:"environment"`
+	Bucket      string `json:"bucket"` // empty: a local directory
+	Prefix      string `json:"prefix"` // empty or ending in a slash
+	Release     string `json:"release"`
+}
+
 // Release is a release of the site. Where its record cannot be read, Error
 // says why, and all but ID, Short and Live is unset.
 type Release struct {
@@ -30,8 +38,10 @@ type Release struct {
 	Tool          string    `json:"tool,omitempty"`
 	RollbackTo    string    `json:"rollback_to,omitempty"` // the release whose content it brought back
 	RollbackShort string    `json:"-"`                     // the beginning of RollbackTo, for text
-	Forced        bool      `json:"forced,omitempty"`      // the order of deploys was overridden
-	Error         string    `json:"error,omitempty"`
+	// PromotedFrom is the release of another site that it has its content from.
+	PromotedFrom *Promotion `json:"promoted_from,omitempty"`
+	Forced       bool       `json:"forced,omitempty"` // the order of deploys was overridden
+	Error        string     `json:"error,omitempty"`
 }
 
 // Listed is a release in a list.

@@ -82,21 +82,36 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	return l, nil
 }
 
-func (l *Log) readHead(ctx context.Context) error {
-	obj, err := l.options.State.Get(ctx, state.HeadKey)
+func (l *Log) readHead(ctx context.Context) (err error) {
+	var date time.Time
+	if l.head, date, err = readHead(ctx, l.options); !date.IsZero() {
+		l.now = date
+	}
+	return err
+}
+
+// Live returns the id of the live release, or "" where there is none: one GET.
+func Live(ctx context.Context, o Options) (string, error) {
+	head, _, err := readHead(ctx, o)
+	if err != nil {
+		return "", err
+	}
+	return head.Live, nil
+}
+
+// readHead returns the head, which is empty before the first deploy, and the
+// server's clock, where it tells.
+func readHead(ctx context.Context, o Options) (*state.Head, time.Time, error) {
+	obj, err := o.State.Get(ctx, state.HeadKey)
 	if errors.Is(err, storage.ErrNotExist) {
-		l.head = &state.Head{}
-		return nil
+		return &state.Head{}, time.Time{}, nil
 	}
 	if err != nil {
-		return err
+		return nil, time.Time{}, err
 	}
 	defer obj.Body.Close()
-	if !obj.Date.IsZero() {
-		l.now = obj.Date
-	}
-	l.head, err = state.DecodeHead(obj.Body, l.options.Site)
-	return err
+	head, err := state.DecodeHead(obj.Body, o.Site)
+	return head, obj.Date, err
 }
 
 // entry reads a release. The error is that of a storage that does not answer;

@@ -88,6 +88,9 @@ func blamed(p event.BlamePath) cell {
 	if p.Release.RollbackTo != "" {
 		text += ", rollback to " + cmp.Or(p.Release.RollbackShort, p.Release.RollbackTo)
 	}
+	if from := p.Release.PromotedFrom; from != nil {
+		text += ", promoted from " + from.Environment
+	}
 	_, color := mark(p.Change.Op)
 	return cell{text: name(text), color: color}
 }

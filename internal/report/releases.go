@@ -77,6 +77,9 @@ func notes(r event.Listed) []string {
 	if r.RollbackTo != "" {
 		out = append(out, "rollback to "+name(cmp.Or(r.RollbackShort, r.RollbackTo)))
 	}
+	if p := r.PromotedFrom; p != nil {
+		out = append(out, "promoted from "+name(p.Environment))
+	}
 	if r.Forced {
 		out = append(out, "forced")
 	}
@@ -160,9 +163,17 @@ func facts(e event.Shown, o Options) [][2]string {
 	return [][2]string{
 		{"created", fmt.Sprintf("%s (%s)", r.Created.UTC().Format(time.RFC3339), o.age(r.Created))},
 		{"by", name(r.Actor)}, {"commit", commit}, {"ref", name(r.Ref)}, {"repo", name(r.Repository)}, {"run", run},
-		{"tool", name(r.Tool)}, {"parent", name(r.Parent)}, {"rollback", prefixed("to ", name(r.RollbackTo))}, {"forced", forced},
+		{"tool", name(r.Tool)}, {"parent", name(r.Parent)}, {"rollback", prefixed("to ", name(r.RollbackTo))}, {"promoted", promoted(r)}, {"forced", forced},
 		{"files", fmt.Sprintf("%d, %s", e.Files, size(e.Bytes))},
 	}
+}
+
+// promoted says from where a release was promoted.
+func promoted(r event.Release) string {
+	if r.PromotedFrom == nil {
+		return ""
+	}
+	return "from " + name(r.PromotedFrom.Environment) + ", release " + name(r.PromotedFrom.Release)
 }
 
 // prefixed returns prefix and s, or nothing where s is empty.

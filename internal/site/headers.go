@@ -12,9 +12,9 @@ import (
 	"github.com/pandastack-io/pandastack/internal/storage"
 )
 
-// headerSet gives files their headers. Equal sets are one map, because a site
+// HeaderSet gives files their headers. Equal sets are one map, because a site
 // of a hundred thousand files has a handful of them.
-type headerSet struct {
+type HeaderSet struct {
 	rules []headerRule
 
 	mu   sync.Mutex
@@ -26,12 +26,12 @@ type headerRule struct {
 	values storage.Headers
 }
 
-// newHeaderSet checks the patterns. They are plain doublestar, relative to the
+// NewHeaderSet checks the patterns. They are plain doublestar, relative to the
 // output: `*.html` is the root's pages, `**/*.html` all; a leading slash is
 // allowed, and one at the end means everything below. The error is a
 // *PatternError.
-func newHeaderSet(rules []HeaderRule) (*headerSet, error) {
-	hs := &headerSet{sets: map[string]storage.Headers{}}
+func NewHeaderSet(rules []HeaderRule) (*HeaderSet, error) {
+	hs := &HeaderSet{sets: map[string]storage.Headers{}}
 	for _, r := range rules {
 		g := strings.TrimPrefix(strings.TrimPrefix(norm.NFC.String(r.Source), "./"), "/")
 		if dir, ok := strings.CutSuffix(g, "/"); ok {
@@ -49,11 +49,11 @@ func newHeaderSet(rules []HeaderRule) (*headerSet, error) {
 	return hs, nil
 }
 
-// of returns the headers of the file at path whose own media type is
+// Of returns the headers of the file at path whose own media type is
 // mediaType: Content-Type, the default Cache-Control of its role, and the
 // rules over both. The role is that of the Content-Type after the rules, so
 // that a rule which makes a file a page makes it revalidate like one.
-func (hs *headerSet) of(path, mediaType string) storage.Headers {
+func (hs *HeaderSet) Of(path, mediaType string) storage.Headers {
 	recipe, matching := hs.match(path)
 	role := RoleOf(path, contentType(matching, mediaType))
 	recipe += mediaType + "\x00" + role.CacheControl()
@@ -68,9 +68,19 @@ func (hs *headerSet) of(path, mediaType string) storage.Headers {
 	return h
 }
 
+// Types reports whether a rule gives the file at path its Content-Type, or
+// takes it away.
+func (hs *HeaderSet) Types(path string) bool {
+	_, matching := hs.match(path)
+	return slices.ContainsFunc(matching, func(r headerRule) bool {
+		_, ok := r.values[storage.ContentType]
+		return ok
+	})
+}
+
 // match returns the rules that match path, and a key that tells sets of rules
 // apart.
-func (hs *headerSet) match(path string) (key string, matching []headerRule) {
+func (hs *HeaderSet) match(path string) (key string, matching []headerRule) {
 	if len(hs.rules) == 0 {
 		return "", nil
 	}

@@ -74,12 +74,12 @@ func TestHeaders(t *testing.T) {
 
 // A large site must not hold a map for each file.
 func TestHeadersAreShared(t *testing.T) {
-	hs, err := newHeaderSet([]HeaderRule{{"a/*", storage.Headers{"Content-Language": "en"}}})
+	hs, err := NewHeaderSet([]HeaderRule{{"a/*", storage.Headers{"Content-Language": "en"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range []string{"a.html", "b.html", "c/d.html", "a/e.html", "a/f.html", "g.png"} {
-		hs.of(p, MediaType(p, nil))
+		hs.Of(p, MediaType(p, nil))
 	}
 	if len(hs.sets) != 3 {
 		t.Errorf("%d sets, want 3", len(hs.sets))

@@ -16,7 +16,7 @@ const octets = "application/octet-stream"
 const utf8Param = "; charset=utf-8"
 
 // MediaType returns the Content-Type of the file at path, which begins with
-// head (1 KiB is enough). It depends on nothing else: never on the machine.
+// head (HeadSize is enough). It depends on nothing else: never on the machine.
 //
 // The type comes from the table by extension, in any case. Files without an
 // extension, or with an unknown one, are judged by head as the WHATWG MIME
@@ -37,19 +37,34 @@ func MediaType(path string, head []byte) string {
 	return t
 }
 
-func bareType(p string, head []byte) string {
+// IsTypeOf reports whether a Content-Type is one that MediaType gives the file
+// at path by its name: only whether text has a charset is then left to what the
+// file holds. It is false where the content decides.
+func IsTypeOf(path, contentType string) bool {
+	t, _ := typeByName(path)
+	return t != "" && (contentType == t || isText(t) && contentType == t+utf8Param)
+}
+
+// typeByName returns the type that the name alone tells, or nothing, and the
+// extension in lower case.
+func typeByName(p string) (mediaType, ext string) {
 	name := strings.ToLower(baseName(p))
-	if t, ok := namedTypes[name]; ok {
-		return t
-	}
-	ext := strings.TrimPrefix(path.Ext(name), ".")
+	ext = strings.TrimPrefix(path.Ext(name), ".")
 	if ext == name[min(1, len(name)):] { // .htaccess has no extension
 		ext = ""
 	}
+	if t, ok := namedTypes[name]; ok {
+		return t, ext
+	}
+	return extensionTypes[ext], ext
+}
+
+func bareType(p string, head []byte) string {
+	t, ext := typeByName(p)
 	if ext == "ts" {
 		return typeOfTS(head)
 	}
-	if t, ok := extensionTypes[ext]; ok {
+	if t != "" {
 		return t
 	}
 	if ext == "" && strings.HasPrefix(p, ".well-known/") && startsJSON(head) {

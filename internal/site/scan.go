@@ -67,7 +67,7 @@ func Scan(ctx context.Context, o Options) ([]File, error) {
 type scanner struct {
 	jobs     chan job
 	patterns patterns
-	headers  *headerSet
+	headers  *HeaderSet
 	refused  refusals
 	progress func(int, int64)
 
@@ -88,7 +88,7 @@ func prepare(o Options) (*scanner, *walker, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	hs, err := newHeaderSet(o.Headers)
+	hs, err := NewHeaderSet(o.Headers)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -141,13 +141,13 @@ func realName(name string) string {
 // for the cache of a core.
 const bufferSize = 256 << 10
 
-// headSize is how much of a file's beginning is looked at: what the WHATWG
+// HeadSize is how much of a file's beginning is looked at, in bytes: what the WHATWG
 // standards let a meta element declare its encoding in, and the largest Git
 // LFS pointer.
-const headSize = 1024
+const HeadSize = 1024
 
 func (s *scanner) work(ctx context.Context) error {
-	buf, head := make([]byte, bufferSize), make([]byte, headSize)
+	buf, head := make([]byte, bufferSize), make([]byte, HeadSize)
 	for j := range s.jobs {
 		if err := s.file(ctx, j, buf, head); err != nil {
 			return err
@@ -168,7 +168,7 @@ func (s *scanner) file(ctx context.Context, j job, buf, head []byte) error {
 		s.refused.add(f.Path, why, false, true)
 		return nil
 	}
-	f.Headers = s.headers.of(f.Path, MediaType(f.Path, head))
+	f.Headers = s.headers.Of(f.Path, MediaType(f.Path, head))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.files = append(s.files, f)

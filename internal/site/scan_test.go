@@ -202,7 +202,7 @@ func TestHashSizeIsWhatWasHashed(t *testing.T) {
 		}
 	}()
 	f := File{Source: name}
-	_, err = f.hash(t.Context(), make([]byte, 1<<10), make([]byte, headSize))
+	_, err = f.hash(t.Context(), make([]byte, 1<<10), make([]byte, HeadSize))
 	close(stop)
 	<-stopped
 	if err != nil {

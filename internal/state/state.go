@@ -166,6 +166,9 @@ type Release struct {
 	Tool    string    `json:"tool"` // name and version of what wrote it
 	// RollbackTo is the release whose content this one brings back.
 	RollbackTo string `json:"rollbackTo,omitempty"`
+	// PromotedFrom is the release of another site that this one has its
+	// content from. Nil: none.
+	PromotedFrom *Promotion `json:"promotedFrom,omitempty"`
 	// Repaired says that this release mends, or describes, what something else
 	// did to the one before it.
 	Repaired bool `json:"repaired,omitempty"`
@@ -178,6 +181,13 @@ type Release struct {
 	Objects []Object `json:"-"`
 	// Blobs are the displaced bytes that are kept, sorted by digest.
 	Blobs []Blob `json:"-"`
+}
+
+// Promotion names a release of another site.
+type Promotion struct {
+	Environment string `json:"environment,omitempty"` // as the configuration called the site
+	Site        Site   `json:"site"`
+	Release     string `json:"release"`
 }
 
 // Blob is displaced bytes under BlobKey.
