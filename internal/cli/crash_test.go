@@ -44,6 +44,14 @@ func TestCrash(t *testing.T) {
 		b.deployAll(t, 0, 1)
 		b.matrix(t, crashRun{version: 1, then: 1, seen: b.sites[:2], args: []string{"rollback"}})
 	})
+	t.Run("promote", func(t *testing.T) {
+		t.Parallel()
+		b := newCrashBed(t, server)
+		b.stage(t, 1)
+		b.deployAll(t, 0)
+		b.matrix(t, crashRun{version: 1, then: 1, seen: b.sites[:2], args: []string{"promote", "--from", "staging"}})
+		b.wantStaged(t, 1)
+	})
 	t.Run("deploy after a crash", func(t *testing.T) {
 		t.Parallel()
 		b := newCrashBed(t, server)
@@ -84,6 +92,7 @@ type crashBed struct {
 	// all runs, so that what a storage was found to do is remembered.
 	store, purges *testbed.CountingProxy
 	purgeURL      string
+	staged        *depot // the bucket of the environment staging, where there is one
 }
 
 func newCrashBed(t *testing.T, server *testbed.S3) *crashBed {
@@ -154,9 +163,12 @@ func (b *crashBed) environ(t *testing.T, g *gate) []string {
 	for _, p := range []*testbed.CountingProxy{b.store, b.purges} {
 		p.Around(g.around)
 	}
-	return append(b.server.Env(), "HOME="+t.TempDir(),
-		"PANDASTACK_ENDPOINT="+b.store.URL, "PANDASTACK_BUCKET="+b.depot.name,
+	env := append(b.server.Env(), "HOME="+t.TempDir(), "PANDASTACK_ENDPOINT="+b.store.URL,
 		"CLOUDFLARE_BASE_URL="+b.purgeURL, "CLOUDFLARE_API_TOKEN="+cloudflarefake.Token)
+	if b.staged == nil { // else the file names the buckets
+		env = append(env, "PANDASTACK_BUCKET="+b.depot.name)
+	}
+	return env
 }
 
 // deploy runs a plain deploy that must succeed, and checks what it leaves.

@@ -25,7 +25,7 @@ const minute = "|60"
 type pair struct {
 	*world
 	staging *world
-	sink    event.Collected
+	said    messages
 	release string // to promote; empty: the live one
 	order   func(context.Context, state.Source, state.Mark) Order
 	force   bool
@@ -63,7 +63,7 @@ func (p *pair) promotion() Promotion {
 
 func (p *pair) open() *Run {
 	o := p.options()
-	o.Sink, o.Force = &p.sink, p.force
+	o.Sink, o.Force = &p.said, p.force
 	return Open(p.t.Context(), o)
 }
 
@@ -333,8 +333,8 @@ func TestPromoteThroughThisMachine(t *testing.T) {
 	fin := p.mustPromote()
 	p.check(as(files, minute))
 	said := 0
-	for _, e := range p.sink.Events() {
-		if m, ok := e.(event.Message); ok && m.Text == "the storage cannot copy from staging on its side: the bytes go through this machine" {
+	for _, m := range p.said.all {
+		if m.Text == "the storage cannot copy from staging on its side: the bytes go through this machine" {
 			said++
 		}
 	}
@@ -349,7 +349,7 @@ func TestPromoteGuards(t *testing.T) {
 	p.staging.must(tree{"index.html": "home"})
 	p.must(as(v1, minute))
 	o := p.options()
-	o.Guards = plan.Guards{MaxDelete: &plan.Amount{Count: 1}}
+	o.Guards = plan.Guards{MaxDelete: &plan.Amount{N: 1}}
 	_, err := Open(t.Context(), o).Promote(t.Context(), p.promotion())
 	var broken plan.GuardErrors
 	if !errors.As(err, &broken) {
@@ -417,13 +417,18 @@ func TestPromoteOrder(t *testing.T) {
 	if _, err := p.promote(); !errors.As(err, &superseded) || !superseded.Held {
 		t.Errorf("got %v", err)
 	}
-	stage("c3", two)
+	stage("c3", two) // makes no release there: what is promoted is still what was rolled back
+	if _, err := p.promote(); !errors.As(err, &superseded) || !superseded.Held {
+		t.Errorf("got %v", err)
+	}
+	three := tree{"index.html": "three"}
+	stage("c4", three)
 	p.mustPromote()
-	p.check(as(two, minute))
-	stage("c4", tree{"index.html": "two", "x.css": "x"})
+	p.check(as(three, minute))
 	stage("c5", two)
+	stage("c6", three)
 	p.mustPromote() // changes nothing, and is newer
-	if h := p.head(); h.Mark == nil || h.Mark.Commit != "c5" || h.Held {
+	if h := p.head(); h.Mark == nil || h.Mark.Commit != "c6" || h.Held {
 		t.Errorf("the head is %+v", h)
 	}
 }
