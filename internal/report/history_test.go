@@ -32,6 +32,7 @@ func past() event.Releases {
 			list(0, 1240, 34_000_000, &event.Counts{Created: 12, Updated: 3, Headers: 2, Deleted: 1}, event.Release{Live: true, Commit: "c0ffee1122334455", Actor: "ada"}),
 			list(2, 9, 900, &event.Counts{}, event.Release{Commit: "beef", Dirty: true, Actor: "日本語の名前", RollbackTo: "01jd00000009zzzz", RollbackShort: "01jd00000009", Forced: true}),
 			lost,
+			list(3, 9, 900, &event.Counts{Kept: 9}, event.Release{PromotedFrom: &event.Promotion{Environment: "sta\x1b[2Jging", Bucket: "www-staging", Release: "01jd0000000004zzzz"}}),
 			list(400, 1, 1, nil, event.Release{Actor: "a-name-that-is-very-much-longer-than-others-and-gives-way[bot]"}),
 		},
 	}
@@ -40,6 +41,7 @@ func past() event.Releases {
 func shown() event.Shown {
 	e := past().Releases[0]
 	e.Ref, e.RunURL, e.RunAttempt, e.Repository, e.Tool, e.Parent = "refs/heads/main", "https://ci.example/1", 2, "octo/site", "pandastack 1.0.0", "01jd0000000002zzzz"
+	e.PromotedFrom = past().Releases[3].PromotedFrom
 	p := small()
 	p.Changes[4].HeaderChanges = []event.HeaderChange{{Name: "Cache-Control", Old: "max-age=60", New: "public, max-age=31536000, immutable"}, {Name: "X-Evil", New: "a\x1b[2Jb"}}
 	return event.Shown{Listed: e, Changes: p.Changes, Largest: []event.File{{Path: "vídeo.mp4", Size: 31_000_000}, {Path: "a/very/deep/folder/with/a/name/that/is/longer/than/a/narrow/terminal/is.js", Size: 12}}}
@@ -52,6 +54,9 @@ func blamedPaths() event.Blamed {
 		switch i {
 		case 0:
 			p.Change = &event.Change{Op: "update", Reason: "content changed, Cache-Control changed"}
+		case 2:
+			p.Release = past().Releases[3].Release
+			p.Change = &event.Change{Op: "create", Reason: "new"}
 		case 1:
 			p.Release = past().Releases[1].Release
 			p.Change = &event.Change{Op: "delete", Reason: "deleted"}
