@@ -488,3 +488,16 @@ func TestPromoteCrashAnywhere(t *testing.T) {
 		}
 	}
 }
+
+// TestPromoteForgottenRule: the other site's file has a type that no rule of its
+// configuration explains any more.
+func TestPromoteForgottenRule(t *testing.T) {
+	p := newPair(t)
+	p.staging.must(tree{"index.html": "home", "sitemap.xml": "map"}) // the latter as text/css
+	p.mustPromote()
+	for _, o := range p.record().Objects {
+		if want := site.MediaType(o.Path, []byte("map")); o.Headers[storage.ContentType] != want {
+			t.Errorf("%s is %v, want %s", o.Path, o.Headers, want)
+		}
+	}
+}
