@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -66,11 +65,7 @@ func (a *app) promote(ctx context.Context, s *settings, from, release string) er
 		return err
 	}
 	fin, err := r.Promote(ctx, p)
-	if err != nil && !errors.Is(err, deploy.ErrOwed) {
-		return err
-	}
-	a.sink.Emit(fin)
-	return errors.Join(err, a.outputs(fin))
+	return a.finish(ctx, s, t, r, fin, err, true)
 }
 
 // promotion says from where t is to be published: the other environment is

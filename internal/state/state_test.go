@@ -54,7 +54,7 @@ func golden() (Head, Release, Intent) {
 	release := Release{
 		Format: 1, ID: "01jd0000000000000000000002", Parent: "01jd0000000000000000000001", Site: testSite,
 		Created: time.Date(2026, 1, 2, 3, 4, 5, 6000000, time.UTC), Tool: "pandastack 1.0.0",
-		Source: Source{Repository: "o/r", Commit: "c0ffee", Dirty: true, Ref: "main", RunID: "1", RunAttempt: 2, RunURL: "https://ci.example/1", Actor: "ada"},
+		Source:       Source{Repository: "o/r", Commit: "c0ffee", Dirty: true, Ref: "main", RunID: "1", RunAttempt: 2, RunURL: "https://ci.example/1", Actor: "ada"},
 		PromotedFrom: &Promotion{Environment: "staging", Site: Site{Bucket: "www-staging", Prefix: "s/"}, Release: "01jd0000000000000000000009"},
 		Objects: []Object{
 			{Path: "a & b/é <x>.html", Size: 1, SHA256: digest(1), Headers: html, ETag: "e1"},
