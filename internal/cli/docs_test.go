@@ -2,6 +2,7 @@ package cli
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -103,4 +104,81 @@ func TestHelp(t *testing.T) {
 			t.Errorf("the README does not name the command %s", name)
 		}
 	}
+}
+
+// TestPhases holds the phases that docs/json.md lists to those of the code.
+func TestPhases(t *testing.T) {
+	code, err := os.ReadFile("../event/event.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := os.ReadFile("../../docs/json.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	phases := regexp.MustCompile(`(?m)^\t\w+ +Phase = "(\w+)"`).FindAllStringSubmatch(string(code), -1)
+	if len(phases) == 0 {
+		t.Fatal("no phase found")
+	}
+	row := regexp.MustCompile("(?m)^.*`phase_started`.*$").FindString(string(doc))
+	for _, m := range phases {
+		if !strings.Contains(row, "`"+m[1]+"`") {
+			t.Errorf("docs/json.md does not list the phase %s", m[1])
+		}
+	}
+}
+
+// TestExamples reads every configuration that the documentation shows, in all
+// of its environments. What is no configuration is a policy or an event.
+func TestExamples(t *testing.T) {
+	block := regexp.MustCompile("(?ms)^ *```jsonc?\n(.*?)^ *```$")
+	seen := 0
+	for _, name := range pages(t) {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range block.FindAllStringSubmatch(string(data), -1) {
+			if strings.Contains(m[1], `"Statement"`) || strings.Contains(m[1], `"event"`) {
+				continue
+			}
+			seen++
+			file, err := config.Parse(name, []byte(m[1]))
+			if err == nil {
+				_, err = config.Resolve(config.Options{File: file})
+			}
+			if err != nil {
+				t.Errorf("%v in\n%s", err, m[1])
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no example found")
+	}
+}
+
+// TestLinks follows the links of the documentation inside the repository.
+func TestLinks(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#\s:]+)(?:#[^)]*)?\)`)
+	for _, name := range pages(t) {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(data), -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(name), m[1])); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
+// pages returns the files of the documentation.
+func pages(t *testing.T) []string {
+	t.Helper()
+	docs, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(docs) == 0 {
+		t.Fatal(docs, err)
+	}
+	return append(docs, "../../README.md", "../../CONTRIBUTING.md", "../../CHANGELOG.md")
 }

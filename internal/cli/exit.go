@@ -186,7 +186,7 @@ func hint(err error) string {
 		{is[*deploy.UnmendedError](err), "Run pandastack deploy: it uploads what the live release lacks."},
 		{errors.Is(err, deploy.ErrOwed), "Run pandastack again: it does what is left, and uploads nothing that is there."},
 		{is[*deploy.PartialError](err), "Run pandastack again: it reads what was touched and makes the site whole."},
-		{is[*deploy.LockedError](err), "Wait until it is done and run pandastack again."},
+		{is[*deploy.LockedError](err), "Wait until it is done and run pandastack again; where it was killed, pandastack unlock shows how to end its claim."},
 		{is[*deploy.SupersededError](err), "Nothing was published. To publish this version all the same, use --force."},
 		{errors.Is(err, state.ErrNothing), "Deploy the site first; where it is live, check --environment, storage.bucket and storage.prefix."},
 		{errors.Is(err, state.ErrNoRelease), "pandastack releases lists those that are kept; releases.keep says how many there are."},

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pandastack-io/pandastack/internal/deploy"
+	"github.com/pandastack-io/pandastack/internal/event"
 )
 
 func (a *app) rollbackCommand() *cobra.Command {
@@ -68,18 +69,30 @@ func (a *app) unlock(ctx context.Context, s *settings, id string) error {
 		if err := r.Unlock(ctx, id); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintln(a.Stdout.W, "Unlocked. The next deploy reads what that one may have touched.")
-		return err
+		return a.tell("Unlocked.", "The next deploy reads what that one may have touched.")
 	}
 	busy, err := r.Lock(ctx)
 	if errors.Is(err, deploy.ErrNotLocked) {
-		_, err := fmt.Fprintln(a.Stdout.W, "Nobody is deploying this site.")
-		return err
+		return a.tell("Nobody is deploying this site.", "")
 	}
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.Stdout.W, "%s\nTo end its claim: pandastack unlock %s\n", &deploy.LockedError{Busy: busy}, busy.Target)
+	locked := &deploy.LockedError{Busy: busy}
+	return a.tell(locked.Error(), "To end its claim: pandastack unlock "+busy.Target)
+}
+
+// tell gives an answer that is a sentence, and what may be done next: lines on
+// standard output, or for programs a message. It returns the writer's error.
+func (a *app) tell(text, next string) error {
+	if a.json {
+		a.say(event.Notice, text, next)
+		return nil
+	}
+	if next != "" {
+		text += "\n" + next
+	}
+	_, err := fmt.Fprintln(a.Stdout.W, text)
 	return err
 }
 

@@ -47,8 +47,10 @@ func flagError(cmd *cobra.Command, err error) error {
 	switch {
 	case errors.As(err, &missing):
 		return &usageError{msg: fmt.Sprintf("flag --%s needs a value", missing.GetFlag().Name)}
-	case errors.As(err, &invalid) && invalid.GetFlag().Value.Type() == "bool": // all others take any text
+	case errors.As(err, &invalid) && invalid.GetFlag().Value.Type() == "bool":
 		return &usageError{msg: fmt.Sprintf("flag --%s: %q is not true or false", invalid.GetFlag().Name, invalid.GetValue()), hint: "Write true or false."}
+	case errors.As(err, &invalid): // a number: all others take any text
+		return &usageError{msg: fmt.Sprintf("flag --%s: %q is not a whole number", invalid.GetFlag().Name, invalid.GetValue()), hint: "Write a number, for example 20."}
 	case !errors.As(err, &unknown):
 		return &usageError{msg: err.Error()}
 	case unknown.GetSpecifiedShortnames() != "":

@@ -55,7 +55,7 @@ func (a *app) open(ctx context.Context, s *settings) (*target, error) {
 		return nil, s.Error("storage", "no storage is configured, and a site that is published on a CI runner is gone with it",
 			`Add "storage" to the file; docs/configuration.md has an example for each provider.`)
 	case c == nil:
-		a.say(event.Notice, "no storage is configured: publishing to "+config.DefaultLocalPath+"/, a directory of this project", "")
+		a.say(event.Notice, "no storage is configured: using "+config.DefaultLocalPath+"/, a directory of this project", "")
 		return a.openLocal(s, &config.Storage{Path: config.DefaultLocalPath})
 	case c.Provider == "local":
 		return a.openLocal(s, c)

@@ -117,9 +117,9 @@ func (s *survey) damaged(o *state.Object, sources map[storage.Digest]string) {
 	case ok:
 		f.Remedy = "--repair puts it back from " + from
 	case kind == Missing:
-		f.Remedy = "deploy again: its bytes are nowhere in the bucket; --repair takes it out of the release"
+		f.Remedy = "its bytes are nowhere in the bucket: --repair takes it out of the release, and the next deploy uploads it"
 	default:
-		f.Remedy = "deploy again: its bytes are nowhere in the bucket; --repair records it as it is"
+		f.Remedy = "its bytes are nowhere in the bucket: --repair records it as it is, and the next deploy uploads the right ones"
 	}
 	s.find(f)
 }

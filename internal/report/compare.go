@@ -14,7 +14,7 @@ import (
 func WriteComparison(c Console, e event.Compared, o Options) error {
 	w := &sticky{w: c.W}
 	if len(e.Changes) == 0 {
-		fmt.Fprintf(w, "No difference: %s of %s and %s\n", same(e.Kept), side(e.From, o), side(e.To, o))
+		fmt.Fprintf(w, "No difference: %s in %s and %s\n", same(e.Kept), side(e.From, o), side(e.To, o))
 		return w.err
 	}
 	fmt.Fprintf(w, "%s %s to %s\n", c.paint(bold, "From"), side(e.From, o), side(e.To, o))
