@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"io/fs"
 
 	"github.com/pandastack-io/pandastack/internal/build"
 	"github.com/pandastack-io/pandastack/internal/cdn"
@@ -205,6 +206,8 @@ func hint(err error) string {
 		{is[*plan.CollisionError](err), "Rename one of them; where the live release has it, deploy once without the other."},
 		{errors.Is(err, storage.ErrNoBucket), "Create the bucket, or correct storage.bucket, storage.region and storage.endpoint."},
 		{errors.Is(err, storage.ErrCredentials), "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the inputs of the same names, to a valid key of the storage provider."},
+		// Before ErrDenied: a directory has no key.
+		{errors.Is(err, fs.ErrPermission), "Let the user who runs pandastack read and write there."},
 		{errors.Is(err, storage.ErrDenied), "Give the key the permissions that docs/hosting.md lists for the provider."},
 		{errors.Is(err, storage.ErrWrongRegion), "Correct storage.region."},
 		{errors.Is(err, storage.ErrUnreachable), "Check storage.endpoint and the network."},

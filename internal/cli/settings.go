@@ -167,7 +167,11 @@ func (a *app) parse(name, path string, origin config.Origin, given bool) (*confi
 	case err == nil:
 		return config.Parse(filepath.ToSlash(name), data)
 	case !errors.Is(err, fs.ErrNotExist):
-		return nil, &config.Error{Source: origin.String(), Msg: err.Error(), Hint: "Check the path and its permissions."}
+		problem := &config.Error{Msg: err.Error(), Hint: "Check the path and its permissions."}
+		if given {
+			problem.Source = origin.String()
+		}
+		return nil, problem
 	case given:
 		return nil, &config.Error{Source: origin.String(), Msg: fmt.Sprintf("there is no file %s", name), Hint: "Check the path: it is relative to the working directory."}
 	default:
