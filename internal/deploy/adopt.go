@@ -46,7 +46,7 @@ func (r *Run) adopt(ctx context.Context, v *view, a aim) error {
 	v.objects = append(slices.Clone(v.objects), objects...)
 	slices.SortFunc(v.objects, func(a, b state.Object) int { return cmp.Compare(a.Path, b.Path) })
 	r.end(event.Adopt, started, english.Plural(len(objects), "object", "")+" to take over")
-	if left := found.unwanted(a.desired); len(left) > 0 {
+	if left := found.unwanted(a.desired, v.deleted()); len(left) > 0 {
 		r.note("the site's prefix also holds " + english.Plural(len(left), "object", "") +
 			" that no deploy of it takes care of; nothing is done to them: " + some(left))
 	}
@@ -82,7 +82,6 @@ type survey struct {
 // where a head lies there is another site, and so is all that is below it.
 func (r *Run) survey(ctx context.Context, v *view) (*survey, error) {
 	s := &survey{foreign: map[string]storage.Info{}}
-	deleted := v.deleted()
 	for info, err := range r.Live.List(ctx, "") {
 		if err != nil {
 			return nil, err
@@ -91,7 +90,7 @@ func (r *Run) survey(ctx context.Context, v *view) (*survey, error) {
 		switch {
 		case isState && dir != "" && rest == state.HeadKey:
 			s.nested = append(s.nested, dir)
-		case isState, info.Key == "", v.has(info.Key), deleted[info.Key]:
+		case isState, info.Key == "", v.has(info.Key):
 		default:
 			s.foreign[info.Key] = info
 		}
@@ -114,8 +113,8 @@ func cutState(key string) (dir, rest string, ok bool) {
 	return dir[1:] + "/", rest, true
 }
 
-// deleted returns the paths that earlier deploys still have to delete: they
-// are not foreign.
+// deleted returns the paths that earlier deploys still have to delete: what
+// lies there is said when that is tried.
 func (v *view) deleted() map[string]bool {
 	m := map[string]bool{}
 	for _, d := range v.debts {
@@ -152,10 +151,10 @@ func (s *survey) outside(desired []Desired) error {
 }
 
 // unwanted returns the foreign paths that are not desired, sorted.
-func (s *survey) unwanted(desired []Desired) []string {
+func (s *survey) unwanted(desired []Desired, deleted map[string]bool) []string {
 	var paths []string
 	for path := range s.foreign {
-		if !wanted(desired, path) {
+		if !deleted[path] && !wanted(desired, path) {
 			paths = append(paths, path)
 		}
 	}

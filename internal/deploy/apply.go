@@ -246,7 +246,7 @@ func (r *Run) commit(t *tx, p *plan.Plan, a aim, touches []state.Touch) error {
 		if !own.Settled() {
 			h.Owed = append(slices.Clone(h.Owed), own)
 		}
-		if len(h.Owed) == 0 && !t.view.recovers() {
+		if len(h.Owed) == 0 && !t.view.recovers() && !t.revivable() {
 			h.Busy = nil
 		}
 	})

@@ -21,6 +21,18 @@ func (v *view) recovers() bool {
 	return len(v.doubts()) > 0 || v.head.Strays || len(v.suspects()) != len(v.head.Suspects)
 }
 
+// revivable reports whether the next run may need anew what this one removes
+// after the commit: it displaces bytes that are live to the key of a blob that
+// is dropped, or that a repair found to be of no use. Then the head is held
+// until that is gone.
+func (t *tx) revivable() bool {
+	dropped := make(map[storage.Digest]bool, len(t.drop.blobs))
+	for _, b := range t.drop.blobs {
+		dropped[b.SHA256] = true
+	}
+	return len(t.drop.useless) > 0 || slices.ContainsFunc(t.release.Objects, func(o state.Object) bool { return dropped[o.SHA256] })
+}
+
 // abort drops the uploads in parts that the deploys in doubt have left half
 // made. It comes before the commit, after which no head names their intents
 // any more. The keys are those of the intents, and of the blobs that they may

@@ -147,7 +147,21 @@ func (r *Run) rebuild(ctx context.Context, x *history.Verification) error {
 	if b.Busy != nil {
 		return &LockedError{Busy: *b.Busy}
 	}
-	t := &tx{view: &view{}, head: b.Head, etag: x.HeadETag}
+	t := &tx{view: &view{head: &b.Head, now: r.Now()}, head: b.Head, etag: x.HeadETag}
+	if err := r.tryOut(ctx, t.view); err != nil {
+		return err
+	}
+	if r.probed != nil {
+		t.head.Capabilities = r.probed
+	}
+	known, info, err := r.rawHead()
+	switch {
+	case err != nil && !notExist(err):
+		return err
+	case info.ETag != x.HeadETag:
+		return errMoved
+	}
+	t.known = known
 	t.id = state.NewID(r.Now(), b.Newest)
 	switch {
 	case b.Release != nil:
@@ -194,6 +208,9 @@ func (r *Run) mend(ctx context.Context, v *view, x *history.Verification) (event
 	}
 	fin := r.finished(v.head.Live, "", a, p)
 	if len(p.Changes) > 0 || len(v.doubted) > 0 || !v.settled() || x.Changed {
+		if err := r.tryOut(ctx, v); err != nil {
+			return event.Finished{}, err
+		}
 		t, lockErr := r.acquire(ctx, v)
 		if lockErr != nil {
 			return event.Finished{}, lockErr

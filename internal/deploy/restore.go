@@ -28,7 +28,7 @@ func (u *upload) restore(ctx context.Context) []string {
 	var g errgroup.Group
 	g.SetLimit(u.Workers)
 	for _, c := range u.plan.Changes {
-		if c.Op == plan.Delete || !slices.Contains(over, c.Path()) {
+		if _, hit := slices.BinarySearch(over, c.Path()); c.Op == plan.Delete || !hit {
 			continue
 		}
 		g.Go(func() error {
@@ -49,12 +49,21 @@ func (u *upload) restore(ctx context.Context) []string {
 }
 
 // putBack writes the old object of a change again. The bytes of one whose
-// headers alone were to change are still in its place.
+// headers alone were to change are still in its place. What neither this deploy
+// nor the release put there stays: a write that met it may have got no answer
+// at first, so that it counts as one that was perhaps done.
 func (u *upload) putBack(ctx context.Context, c plan.Change) error {
+	now, _, err := u.fetch(ctx, c.Path())
+	switch {
+	case err != nil && !notExist(err):
+		return err
+	case err == nil && now.SHA256 != c.Old.SHA256 && now.SHA256 != c.New.SHA256:
+		return &ForeignError{Paths: []string{c.Path()}, Changed: true}
+	}
 	from := storage.CopySource{Store: u.State, Key: state.BlobKey(c.Old.SHA256), Size: c.Old.Size}
 	if c.Op == plan.Headers {
 		from = storage.CopySource{Store: u.Live, Key: c.Path(), Size: c.Old.Size}
 	}
-	_, err := u.copy(ctx, u.Live, c.Path(), from, c.Old.SHA256, c.Old.Headers)
+	_, err = u.copy(ctx, u.Live, c.Path(), from, c.Old.SHA256, c.Old.Headers)
 	return err
 }

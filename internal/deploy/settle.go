@@ -162,11 +162,12 @@ func (s *settlement) owe(what string) {
 }
 
 // handBack makes the head idle, with what is still owed, and where there was no
-// commit that did so, it moves the mark. It works also when the run was
+// commit that did so, a deploy moves the mark: what only pays or mends does not
+// have the output of its commit. It works also when the run was
 // interrupted. strays: the state has to be listed by the next run.
 func (s *settlement) handBack(strays bool) error {
 	mark, moved := s.ahead(s.last, s.aim, s.tx.current().Mark)
-	moved = moved && s.tx.release == nil
+	moved = moved && s.tx.release == nil && !s.aim.pay && s.aim.mend == nil
 	return s.insist(s.tx, func(h *state.Head) {
 		h.Busy, h.Doubt, h.Owed, h.Strays = nil, nil, s.owing(), strays
 		if moved {

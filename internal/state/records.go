@@ -40,6 +40,9 @@ func DecodeHead(r io.Reader, site Site) (*Head, error) {
 	for _, d := range h.Owed {
 		ids = append(ids, d.Intent)
 	}
+	for _, s := range h.Suspects {
+		ids = append(ids, s.Intent)
+	}
 	if h.Live != "" {
 		ids = append(ids, h.Live)
 	}

@@ -152,6 +152,7 @@ func TestRefusals(t *testing.T) {
 		{"unknown promise", head, pack(t, `{"format":1,`+site+`,"capabilities":{"create":"kept","update":"perhaps","copy":"kept","copyIf":"kept"}}`), `"perhaps" is not what a storage was found to do`},
 		{"promise missing", head, pack(t, `{"format":1,`+site+`,"capabilities":{"create":"kept","update":"kept","copy":"kept"}}`), `"" is not what a storage was found to do`},
 		{"bad id", head, pack(t, `{"format":1,`+site+`,"live":"../x"}`), `"../x" is not the id of a release`},
+		{"bad suspect", head, pack(t, `{"format":1,`+site+`,"suspects":[{"intent":"../y","until":"2026-01-01T00:00:00Z"}]}`), `"../y" is not the id of a release`},
 		{"more after the end", head, pack(t, `{"format":1,`+site+"}\n{}\n"), "it goes on after its end"},
 		{"two values", head, pack(t, `{"format":1,`+site+"} 1\n"), "more than one value"},
 		{"objects missing", release, pack(t, strings.TrimSuffix(strings.Replace(rel(), `"objects":0`, `"objects":1`, 1), "\n")), "unexpected EOF"},
