@@ -335,7 +335,9 @@ func (u *upload) stage(ctx context.Context, changes []plan.Change) error {
 			if err := gctx.Err(); err != nil {
 				return err
 			}
-			return u.change(gctx, c)
+			// One that has begun is not cut off when another fails: it could
+			// land after the old object was put back.
+			return u.change(ctx, c)
 		})
 	}
 	if err := g.Wait(); err != nil {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -227,8 +228,12 @@ func TestProbeIsRemembered(t *testing.T) {
 func TestProbeFails(t *testing.T) {
 	w := newWorld(t).quiet()
 	s := &service{spy: w.spy, id: "one"}
+	var gone atomic.Bool // from the first copy on, nothing answers
 	w.spy.hook = func(op string, done func() error) error {
 		if strings.HasPrefix(op, "COPY") {
+			gone.Store(true)
+		}
+		if gone.Load() && (strings.HasPrefix(op, "COPY") || strings.HasPrefix(op, "GET")) {
 			return &storage.Error{Op: "copy", Err: storage.ErrUnreachable}
 		}
 		return done()
