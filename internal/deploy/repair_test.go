@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"strings"
@@ -50,6 +51,28 @@ func TestRepairPurges(t *testing.T) {
 		if op == "PUT blog/a.css" || op == "PUT blog/b.css" {
 			t.Errorf("uploaded: %s", op)
 		}
+	}
+}
+
+// TestRepairLeavesMark: a repair is no deploy. What it pays of an earlier one's
+// debts does not make its commit the newest.
+func TestRepairLeavesMark(t *testing.T) {
+	w := newWorld(t)
+	o := w.options()
+	o.Source.Commit = "deployed"
+	o.Order = func(context.Context, state.Mark) Order { return Newer }
+	w.edge.err = errBroken
+	if _, err := Open(t.Context(), o).Deploy(t.Context(), w.desired(v1)); !errors.Is(err, ErrOwed) {
+		t.Fatalf("got %v, want a debt", err)
+	}
+	w.edge.err = nil
+	o.Source.Commit = "checked out"
+	if _, err := Open(t.Context(), o).Repair(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	w.check(v1)
+	if got := w.head().Mark.Commit; got != "deployed" {
+		t.Errorf("the mark is at the commit %q", got)
 	}
 }
 
