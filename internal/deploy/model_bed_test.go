@@ -138,6 +138,9 @@ func (b *bed) changed(c *wire, r request, key string, old, now storagetest.Store
 	}
 	if name, ok := strings.CutPrefix(key, statePrefix); ok {
 		b.stateChanged(c, name, now)
+		if late && strings.HasPrefix(name, "blobs/") { // collected by a dead run, and needed again meanwhile
+			b.gone[string(old.Body)] = true
+		}
 		if late && name == state.HeadKey {
 			b.landed++
 			b.followMark()

@@ -52,10 +52,22 @@ func (r *run) expected() error {
 			return fmt.Errorf("commit %d is behind %d: want a *SupersededError and no write", r.commit, b.mark)
 		}
 		return nil
+	case r.rollback != "" && r.bytesGone():
+		return nil
 	case r.calm() && r.err != nil:
 		return errors.New("nothing went wrong, and it failed")
 	}
 	return nil
+}
+
+// bytesGone reports whether somebody else took away what a rollback needs.
+func (r *run) bytesGone() bool {
+	for _, v := range r.wire.output {
+		if r.bed.gone[v.body] {
+			return true
+		}
+	}
+	return false
 }
 
 // older reports whether the order of commits refuses the run.

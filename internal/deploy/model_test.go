@@ -53,6 +53,7 @@ func TestMain(m *testing.M) {
 // -rapid.seed=0 takes others.
 func TestModel(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // small worlds, short lives
+	tempInMemory(t)                                   // there are thousands of small files
 	d := &disk{dir: t.TempDir()}
 	var mu sync.Mutex
 	total := tally{}
