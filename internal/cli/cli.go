@@ -111,7 +111,7 @@ func (a *app) root() *cobra.Command {
 	a.addFlags(root, deployFlags)
 	root.AddCommand(deploy, a.planCommand(), a.buildCommand(), a.configCommand(), a.schemaCommand(), a.rollbackCommand(), a.promoteCommand(), a.unlockCommand(), a.purgeCommand(), a.initCommand(), a.versionCommand())
 	root.SetHelpCommand(helpCommand())
-	root.AddCommand(a.releasesCommand(), a.showCommand(), a.diffCommand(), a.blameCommand(), a.verifyCommand())
+	root.AddCommand(a.releasesCommand(), a.showCommand(), a.diffCommand(), a.blameCommand(), a.verifyCommand(), a.gcCommand())
 	return root
 }
 

@@ -240,6 +240,7 @@ func (c contents) wantState(t *testing.T, bucket string) strays {
 		t.Errorf("the head is not idle: %+v", h)
 	}
 	live := c.release(t, bucket, h.Live)
+	h.Trim(live)
 	known := map[string]bool{stateDir + state.HeadKey: true, stateDir + state.ReleaseKey(h.Live): true}
 	for _, s := range h.Suspects {
 		known[stateDir+state.IntentKey(s.Intent)] = true
@@ -251,7 +252,7 @@ func (c contents) wantState(t *testing.T, bucket string) strays {
 	for _, id := range live.History {
 		known[stateDir+state.ReleaseKey(id)] = true
 		for _, o := range c.release(t, bucket, id).Objects {
-			if !have[o.SHA256] {
+			if !have[o.SHA256] && !h.Forgot(o.SHA256) {
 				t.Errorf("release %s cannot be brought back: the bytes of %s are gone", id, o.Path)
 			}
 		}

@@ -64,6 +64,12 @@ func TestCrash(t *testing.T) {
 		b.deployAll(t, 0, 1)
 		b.rollbacks(t)
 	})
+	t.Run("gc", func(t *testing.T) {
+		t.Parallel()
+		b := newCrashBed(t, server)
+		b.deployAll(t, 0, 1, 2)
+		b.matrix(t, crashRun{version: 2, then: 2, seen: b.sites[2:], args: []string{"gc", "--keep", "1", "--forget", "new.html"}})
+	})
 	t.Run("late", func(t *testing.T) {
 		t.Parallel()
 		b := newCrashBed(t, server)

@@ -237,7 +237,7 @@ func (a *app) outputSide(ctx context.Context, l *past) (*side, error) {
 func (a *app) blame(ctx context.Context, l *past, args []string) error {
 	patterns := make([]string, len(args))
 	for i, arg := range args {
-		patterns[i] = strings.TrimLeft(strings.TrimPrefix(arg, "./"), "/")
+		patterns[i] = cleanPattern(arg)
 	}
 	found, lost, err := l.Blame(ctx, patterns...)
 	if err != nil {
@@ -256,6 +256,9 @@ func (a *app) blame(ctx context.Context, l *past, args []string) error {
 	}
 	return errors.Join(errs...)
 }
+
+// cleanPattern returns a path or glob as releases have it: relative.
+func cleanPattern(arg string) string { return strings.TrimLeft(strings.TrimPrefix(arg, "./"), "/") }
 
 // find returns the id that a name means; without one, the live release's.
 func (l *past) find(name string) (string, error) {

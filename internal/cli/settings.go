@@ -28,6 +28,7 @@ var (
 	rollbackFlags = []string{"config", "environment", "dry-run", "lock-timeout", "json"}
 	promoteFlags  = []string{"config", "environment", "dry-run", "adopt", "force", "lock-timeout", "json"}
 	verifyFlags   = []string{"config", "environment", "lock-timeout", "json"}
+	collectFlags  = []string{"config", "environment", "dry-run", "lock-timeout", "json"}
 	unlockFlags   = []string{"config", "environment", "json"}
 	historyFlags  = []string{"config", "environment", "json"}
 )

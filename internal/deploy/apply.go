@@ -240,7 +240,7 @@ func (r *Run) commit(t *tx, p *plan.Plan, a aim, touches []state.Touch) error {
 		mark = r.mark(t.ctx, a, mark)
 	}
 	return r.update(t.ctx, t, func(h *state.Head) {
-		h.Live = t.id
+		h.Follow(t.release)
 		h.Doubt = nil
 		h.Mark, h.Held = mark, held
 		if !own.Settled() {

@@ -97,12 +97,14 @@ func (s *settlement) tidy(ctx context.Context) error {
 	keys := append(slices.Clone(own), s.unfinished()...)
 	var found event.Recovered
 	var failed error
-	if s.tx.view.recovers() {
-		var strays []string
+	var strays []storage.Info
+	if s.tx.view.recovers() || s.tx.collects {
 		strays, failed = s.strays(ctx)
+		for _, info := range strays {
+			keys = append(keys, info.Key)
+		}
 		found = countStrays(strays, own)
 		found.Blobs += s.tx.drop.strays
-		keys = append(keys, strays...)
 	}
 	slices.Sort(keys)
 	if keys = slices.Compact(keys); len(keys) > 0 {
@@ -110,6 +112,7 @@ func (s *settlement) tidy(ctx context.Context) error {
 			return errors.Join(failed, err)
 		}
 	}
+	s.tx.removed = strays
 	s.collected(found)
 	return failed
 }
@@ -121,7 +124,7 @@ func (s *settlement) disused() []string {
 	if s.tx.release != nil {
 		ids = append(ids, s.tx.id)
 	}
-	for _, d := range s.tx.view.debts {
+	for _, d := range s.debts {
 		ids = append(ids, d.Intent)
 	}
 	keys := append(s.intentKeys(ids), s.tx.drop.useless...)
@@ -169,24 +172,24 @@ func (s *settlement) neededIntents() map[string]bool {
 
 // strays lists the state, and returns what neither the head nor the live
 // release needs. Where the lists fail, it returns what they have shown.
-func (s *settlement) strays(ctx context.Context) ([]string, error) {
+func (s *settlement) strays(ctx context.Context) ([]storage.Info, error) {
 	needed := s.needed()
 	dirs := []string{state.IntentKey(""), state.ReleaseKey("")}
 	if !s.tx.drop.listed {
 		dirs = append(dirs, blobDir)
 	}
-	var keys []string
+	var out []storage.Info
 	for _, dir := range dirs {
 		for info, err := range s.State.List(ctx, dir) {
 			if err != nil {
-				return keys, err
+				return out, err
 			}
 			if !needed[info.Key] && s.collectable(dir, info) {
-				keys = append(keys, info.Key)
+				out = append(out, info)
 			}
 		}
 	}
-	return keys, nil
+	return out, nil
 }
 
 // needed returns the keys that the head and the live release refer to.
@@ -222,15 +225,15 @@ func (s *settlement) collectable(dir string, info storage.Info) bool {
 }
 
 // countStrays counts what others than this run have left.
-func countStrays(strays, own []string) (n event.Recovered) {
+func countStrays(strays []storage.Info, own []string) (n event.Recovered) {
 	mine := map[string]bool{}
 	for _, key := range own {
 		mine[key] = true
 	}
-	for _, key := range strays {
+	for _, info := range strays {
 		switch {
-		case mine[key]:
-		case strings.HasPrefix(key, blobDir):
+		case mine[info.Key]:
+		case strings.HasPrefix(info.Key, blobDir):
 			n.Blobs++
 		default:
 			n.Records++

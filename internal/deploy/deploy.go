@@ -259,19 +259,28 @@ func (r *Run) Deploy(ctx context.Context, desired []Desired) (event.Finished, er
 // do is the way of every command that writes to a site. aimAt is asked again
 // where another run finished in between.
 func (r *Run) do(ctx context.Context, aimAt func(context.Context, *view) (aim, error)) (event.Finished, error) {
+	var fin event.Finished
+	err := r.insistOn(ctx, func(v *view) (err error) {
+		fin, err = r.try(ctx, v, aimAt)
+		return err
+	})
+	return fin, err
+}
+
+// insistOn tries what writes to a site, and tries it again with what is there
+// by then where another run was faster.
+func (r *Run) insistOn(ctx context.Context, try func(*view) error) error {
 	v, err := r.live(ctx)
 	for attempt := 0; err == nil; attempt++ {
-		var fin event.Finished
-		fin, err = r.try(ctx, v, aimAt)
-		if !isMoved(err) {
-			return fin, err
+		if err = try(v); !isMoved(err) {
+			return err
 		}
 		if attempt >= maxAttempts && !r.Now().Before(r.until) {
-			return event.Finished{}, ErrLost
+			return ErrLost
 		}
 		v, err = r.read(ctx)
 	}
-	return event.Finished{}, err
+	return err
 }
 
 // try does one attempt, which fails with errMoved where another run wrote the

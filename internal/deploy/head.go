@@ -61,6 +61,11 @@ type tx struct {
 		useless  []string // keys of the state
 	}
 
+	// collects: the run is there to remove what is not kept, and removed is
+	// what it has removed.
+	collects bool
+	removed  []storage.Info
+
 	turn  chan struct{} // full while somebody changes the head
 	head  state.Head
 	etag  string
@@ -69,14 +74,20 @@ type tx struct {
 	late  []draft   // heads of which it is not known whether they were written
 }
 
+// newTx returns a transaction that begins at a time of ours, with the head as
+// it was read.
+func newTx(v *view, began time.Time) *tx {
+	t := &tx{view: v, skew: v.skew, etag: v.etag, known: v.raw, turn: make(chan struct{}, 1), head: *v.head}
+	t.began = began.Add(t.skew)
+	t.id = state.NewID(t.began, slices.Max(append(v.doubts(), v.head.Live)))
+	return t
+}
+
 // acquire writes into the head that this run deploys now. It fails with
 // errMoved where the head is no longer as v has it.
 func (r *Run) acquire(ctx context.Context, v *view) (*tx, error) {
 	began := r.Now()
-	t := &tx{view: v, skew: v.skew, etag: v.etag, known: v.raw, turn: make(chan struct{}, 1)}
-	t.began = began.Add(t.skew)
-	t.id = state.NewID(t.began, slices.Max(append(v.doubts(), v.head.Live)))
-	t.head = *v.head
+	t := newTx(v, began)
 	t.head.Owed = slices.DeleteFunc(slices.Clone(v.head.Owed), func(d state.Debt) bool { return slices.Contains(v.void, d.Intent) })
 	t.head.Doubt = v.doubts()
 	t.head.Suspects = v.suspects()

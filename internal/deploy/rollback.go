@@ -63,11 +63,11 @@ func (r *Run) rollbackTo(name string) func(context.Context, *view) (aim, error) 
 		if err != nil {
 			return aim{}, err
 		}
-		desired := make([]Desired, len(rel.Objects))
-		for i, o := range rel.Objects {
-			desired[i] = Desired{Object: o}
+		objects, erased := v.remembered(rel)
+		if len(erased) > 0 {
+			r.warn("release "+full+" comes back without "+some(erased)+": the bytes were erased from the history", "")
 		}
-		return aim{desired: desired, of: rel}, nil
+		return aim{desired: wishes(objects), of: rel}, nil
 	}
 }
 

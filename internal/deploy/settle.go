@@ -19,12 +19,12 @@ import (
 // earlier ones: deletions, then purges. What fails stays owed. Then it gives
 // the head back.
 func (r *Run) settle(t *tx, a aim, p *plan.Plan, own []state.Touch, aborted int) (event.Finished, error) {
-	s := &settlement{Run: r, tx: t, aim: a, plan: p, debts: t.view.debts, own: t.view.purged(a, p, own)}
+	s := &settlement{Run: r, tx: t, aim: a, plan: p, debts: slices.Clone(t.view.debts), own: t.view.purged(a, p, own)}
 	r.settled = s
 	s.recovered = event.Recovered{Paths: len(t.view.doubted), Uploads: aborted}
 	released := t.release != nil
 	head := t.current()
-	if released && len(head.Owed) > len(s.debts) {
+	if len(head.Owed) > len(s.debts) {
 		s.debts = append(s.debts, debt{head.Owed[len(head.Owed)-1], own})
 	}
 	if head.Busy != nil {
@@ -167,7 +167,7 @@ func (s *settlement) owe(what string) {
 // interrupted. strays: the state has to be listed by the next run.
 func (s *settlement) handBack(strays bool) error {
 	mark, moved := s.ahead(s.last, s.aim, s.tx.current().Mark)
-	moved = moved && s.tx.release == nil && !s.aim.pay && s.aim.mend == nil
+	moved = moved && s.tx.release == nil && !s.aim.pay && s.aim.mend == nil && !s.tx.collects
 	return s.insist(s.tx, func(h *state.Head) {
 		h.Busy, h.Doubt, h.Owed, h.Strays = nil, nil, s.owing(), strays
 		if moved {

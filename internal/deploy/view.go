@@ -153,6 +153,7 @@ func (r *Run) read(ctx context.Context) (*view, error) {
 	case v.release.ID != v.head.Live:
 		return nil, &state.CorruptError{Kind: "release", Err: fmt.Errorf("it is that of %s, not of %s", v.release.ID, v.head.Live)}
 	}
+	v.head.Trim(v.release)
 	v.objects = v.release.Objects
 	return v, nil
 }

@@ -248,6 +248,44 @@ type Verified struct {
 	Findings []Finding `json:"findings"`
 }
 
+// Collected is what was removed from the history, or would be.
+type Collected struct {
+	Target string `json:"target"`
+	DryRun bool   `json:"dry_run"` // nothing was written
+	Live   string `json:"live"`    // the live release's id
+	Kept   int    `json:"kept"`    // former releases that are kept
+	// Releases are the ids of those that are kept no more, oldest first.
+	Releases []string `json:"releases"`
+	Blobs    int      `json:"blobs"`  // removed: bytes that no kept release needs, or that were erased
+	Strays   int      `json:"strays"` // removed: other objects that nothing refers to
+	Bytes    int64    `json:"bytes"`  // freed
+	// Erased are the files whose bytes were erased from all history, by path
+	// and digest.
+	Erased []Erased `json:"erased"`
+	// Unreached says in words where copies of what was erased may still be.
+	Unreached     []string         `json:"unreached,omitempty"`
+	PurgedURLs    int              `json:"purged_urls"`
+	PurgeRequests int              `json:"purge_requests"`
+	Requests      map[string]int64 `json:"requests"` // of the storage, by kind
+	// Owed names what the next run still has to do. Empty: nothing.
+	Owed    []string      `json:"owed,omitempty"`
+	Elapsed time.Duration `json:"elapsed_ns"`
+}
+
+// Erased is one version of a file that was erased from all history.
+type Erased struct {
+	Path     string   `json:"path"`
+	SHA256   string   `json:"sha256"`
+	Size     int64    `json:"size"`     // bytes
+	Releases []string `json:"releases"` // ids of the kept ones that had it, oldest first
+	// Live is a path of the live release that has the same bytes: they are
+	// not erased. Empty: they are.
+	Live string `json:"live,omitempty"`
+}
+
+// Type returns the event's name in JSON.
+func (Collected) Type() string { return "collected" }
+
 // Type returns the event's name in JSON.
 func (Verified) Type() string { return "verified" }
 

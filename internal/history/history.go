@@ -76,6 +76,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	}
 	l.ids = []string{l.head.Live}
 	if r := l.live.Release; r != nil {
+		l.head.Trim(r)
 		l.ids = append(l.ids, r.History...)
 		slices.Reverse(l.ids[1:])
 	}

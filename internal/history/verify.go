@@ -178,6 +178,7 @@ func (s *survey) release(ctx context.Context, headErr error) error {
 	if live == nil {
 		return nil // the first deploy did not get far
 	}
+	s.head.Trim(live)
 	return s.follow(ctx, live)
 }
 
@@ -216,6 +217,9 @@ func (s *survey) follow(ctx context.Context, live *state.Release) error {
 func (s *survey) keep(rel *state.Release) {
 	for i := range rel.Objects {
 		o := &rel.Objects[i]
+		if s.head != nil && s.head.Forgot(o.SHA256) {
+			continue // it is gone on purpose
+		}
 		n := s.needs[o.SHA256]
 		if n == nil {
 			n = &need{size: o.Size, path: o.Path}

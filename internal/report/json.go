@@ -62,6 +62,17 @@ func filled(e event.Event) event.Event {
 			e.Findings = []event.Finding{}
 		}
 		return e
+	case event.Collected:
+		if e.Releases == nil {
+			e.Releases = []string{}
+		}
+		if e.Erased == nil {
+			e.Erased = []event.Erased{}
+		}
+		if e.Requests == nil {
+			e.Requests = map[string]int64{}
+		}
+		return e
 	case event.Finished:
 		if e.Requests == nil {
 			e.Requests = map[string]int64{}

@@ -90,6 +90,8 @@ func writeResult(c Console, e event.Event, o Options) error {
 		return WriteBlame(c, e, o)
 	case event.Verified:
 		return WriteFindings(c, e, o)
+	case event.Collected:
+		return WriteCollected(c, e, o)
 	}
 	return nil
 }

@@ -49,6 +49,9 @@ func DecodeHead(r io.Reader, site Site) (*Head, error) {
 	if h.Busy != nil {
 		ids = append(ids, h.Busy.Target)
 	}
+	if h.Oldest != "" {
+		ids = append(ids, h.Oldest)
+	}
 	if i := slices.IndexFunc(ids, func(id string) bool { return !ValidID(id) }); i >= 0 {
 		return nil, rd.corrupt(fmt.Errorf("%q is not the id of a release", ids[i]))
 	}

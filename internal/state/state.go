@@ -76,9 +76,24 @@ type Head struct {
 	// Held is set where the live release was chosen over the mark, by a
 	// rollback: what is at or below the mark does not come back by itself.
 	Held bool `json:"held,omitempty"`
+	// Oldest is the oldest release that is kept: releases with a lower id are
+	// not, nor are blobs whose Last is lower, though the record of the live
+	// release lists them. Empty: all that it lists is kept.
+	Oldest string `json:"oldest,omitempty"`
+	// Forgotten are bytes that were erased on purpose, sorted by digest,
+	// though a kept release has them.
+	Forgotten []Forgotten `json:"forgotten,omitempty"`
 	// Capabilities is what the storage was found to do. Nil: its conditions
 	// are known to hold, or nobody has looked yet.
 	Capabilities *Capabilities `json:"capabilities,omitempty"`
+}
+
+// Forgotten is bytes that were erased from all history.
+type Forgotten struct {
+	SHA256 storage.Digest `json:"sha256"`
+	// Last is the newest release that had an object with these bytes. When it
+	// is not kept any more, nothing has to be known of them.
+	Last string `json:"last"`
 }
 
 // Suspect is an intent whose keys are to be looked at again.

@@ -1,0 +1,262 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pandastack-io/pandastack/internal/event"
+	"github.com/pandastack-io/pandastack/internal/state"
+)
+
+// Retention says which former releases are kept: the newest Keep, and those
+// that were begun less than KeepFor ago.
+type Retention struct {
+	Keep    int
+	KeepFor time.Duration // 0: none is kept for its age
+}
+
+// split returns of releases, oldest first, those that are kept, and those that
+// are not.
+func (k Retention) split(ids []string, now time.Time) (kept, dropped []string) {
+	n := max(len(ids)-k.Keep, 0)
+	for n > 0 && k.young(ids[n-1], now) {
+		n--
+	}
+	return ids[n:], ids[:n]
+}
+
+func (k Retention) young(id string, now time.Time) bool {
+	begun, ok := state.IDTime(id)
+	return ok && now.Sub(begun) < k.KeepFor
+}
+
+// ErrUnsettled reports paths of the site that a deploy which did not finish
+// may have touched: their bytes may be the only ones.
+var ErrUnsettled = errors.New("an earlier deploy did not finish, and what it may have touched is not settled")
+
+// ErrUncollected reports that something that is not kept could not be removed.
+// The head says so, and the next run tries again.
+var ErrUncollected = errors.New("not all that is no longer kept could be removed")
+
+// LivePathError reports paths that cannot be erased because they are live.
+type LivePathError struct{ Paths []string } // sorted
+
+// Error names the first few paths.
+func (e *LivePathError) Error() string {
+	return "the live release has " + some(e.Paths) + ": only what is no longer live can be erased"
+}
+
+// GC removes from the history what k does not keep, and from the state what
+// nothing refers to, and erases the bytes that files at the given paths, or
+// globs, had in any kept release. It waits for another deploy as Deploy does.
+// The receipt is valid also with ErrOwed and ErrUncollected; other errors are
+// state.ErrNothing, ErrUnsettled, *LivePathError, *history.PathError,
+// *LockedError, ErrLost, and what storage and state return.
+func (r *Run) GC(ctx context.Context, k Retention, forget ...string) (event.Collected, error) {
+	var out event.Collected
+	err := r.insistOn(ctx, func(v *view) error {
+		d, err := r.dispose(ctx, v, k, forget)
+		if err != nil {
+			return err
+		}
+		if out, err = d.preview(ctx); err != nil || d.idle(out) {
+			return err
+		}
+		if err := r.tryOut(ctx, v); err != nil {
+			return err
+		}
+		out, err = d.run(ctx)
+		return err
+	})
+	return out, err
+}
+
+// PreviewGC returns what GC would do, and writes nothing.
+func (r *Run) PreviewGC(ctx context.Context, k Retention, forget ...string) (event.Collected, error) {
+	v, err := r.live(ctx)
+	if err != nil {
+		return event.Collected{}, err
+	}
+	d, err := r.dispose(ctx, v, k, forget)
+	if err != nil {
+		return event.Collected{}, err
+	}
+	out, err := d.preview(ctx)
+	out.DryRun = true
+	return out, err
+}
+
+// disposal is what a run removes from the history.
+type disposal struct {
+	*Run
+	view     *view
+	releases []string
+	blobs    []state.Blob
+	erased   []event.Erased
+	touches  []state.Touch // what CDNs have to forget
+}
+
+// dispose decides what is not kept, and writes that into the view: its head is
+// what will be written, its release what is left.
+func (r *Run) dispose(ctx context.Context, v *view, k Retention, forget []string) (*disposal, error) {
+	if err := r.await(ctx, v); err != nil {
+		return nil, err
+	}
+	if v.release == nil {
+		return nil, state.ErrNothing
+	}
+	if err := r.resolve(ctx, v, wishes(v.release.Objects)); err != nil {
+		return nil, err
+	}
+	d := &disposal{Run: r, view: v}
+	var ok bool
+	if d.touches, ok = v.unpurged(); !ok {
+		return nil, ErrUnsettled
+	}
+	if err := d.erase(ctx, forget); err != nil {
+		return nil, err
+	}
+	before := *v.release
+	before.History, before.Blobs = slices.Clone(before.History), slices.Clone(before.Blobs)
+	kept, _ := k.split(before.History, v.now)
+	if oldest := append(slices.Clone(kept), v.release.ID)[0]; len(kept) < len(before.History) {
+		v.head.Oldest = oldest
+	}
+	v.head.Trim(v.release)
+	d.releases = before.History[:len(before.History)-len(v.release.History)]
+	left := blobKeys(v.release.Blobs)
+	d.blobs = slices.DeleteFunc(before.Blobs, func(b state.Blob) bool { return left[state.BlobKey(b.SHA256)] })
+	return d, nil
+}
+
+// unpurged returns the paths in doubt as an intent has them, and false where a
+// deploy may have written to one: such a path can also be as the live release
+// no longer says, and the bytes that mend it are then those of another one.
+func (v *view) unpurged() ([]state.Touch, bool) {
+	purged, written := map[string]bool{}, map[string]bool{}
+	for _, in := range v.unfinished {
+		for _, t := range in.touches {
+			purged[t.Path] = true
+			written[t.Path] = written[t.Path] || t.SHA256 != nil || t.Adopts != nil
+		}
+	}
+	var out []state.Touch
+	for _, path := range v.doubted {
+		if !purged[path] || written[path] {
+			return nil, false
+		}
+		out = append(out, state.Touch{Path: path})
+	}
+	return out, true
+}
+
+func blobKeys(blobs []state.Blob) map[string]bool {
+	keys := make(map[string]bool, len(blobs))
+	for _, b := range blobs {
+		keys[state.BlobKey(b.SHA256)] = true
+	}
+	return keys
+}
+
+// idle reports whether there is nothing to do for a run, not even what earlier
+// ones have left.
+func (d *disposal) idle(out event.Collected) bool {
+	return len(out.Releases)+out.Blobs+out.Strays+len(d.touches) == 0 && d.view.settled() && !d.view.head.Strays
+}
+
+// assign makes a transaction one that removes these things.
+func (d *disposal) assign(t *tx) {
+	t.collects = true
+	t.drop.releases, t.drop.blobs = d.releases, d.blobs
+}
+
+// preview lists what would be removed.
+func (d *disposal) preview(ctx context.Context) (event.Collected, error) {
+	t := newTx(d.view, d.Now())
+	d.assign(t)
+	t.head.Busy, t.head.Suspects = nil, d.view.suspects()
+	s := &settlement{Run: d.Run, tx: t, debts: d.view.debts}
+	var err error
+	if t.removed, err = s.strays(ctx); err != nil {
+		return event.Collected{}, err
+	}
+	return d.collected(t), nil
+}
+
+// collected describes what a transaction has removed.
+func (d *disposal) collected(t *tx) event.Collected {
+	e := event.Collected{
+		Target: d.Target, Live: d.view.head.Live, Kept: len(d.view.release.History),
+		Releases: append([]string{}, d.releases...), Erased: append([]event.Erased{}, d.erased...), Elapsed: d.Now().Sub(d.start),
+	}
+	own := map[string]bool{}
+	for _, id := range d.releases {
+		own[state.ReleaseKey(id)] = true
+	}
+	for _, info := range t.removed {
+		e.Bytes += info.Size
+		switch {
+		case strings.HasPrefix(info.Key, blobDir):
+			e.Blobs++
+		case !own[info.Key]:
+			e.Strays++
+		}
+	}
+	if d.Usage != nil {
+		e.Requests = d.Usage().Requests
+	}
+	return e
+}
+
+// run takes the head, in which it says what is no longer kept, and then removes
+// it. A run that dies in between leaves objects that nothing refers to.
+func (d *disposal) run(ctx context.Context) (event.Collected, error) {
+	objects := wishes(d.view.release.Objects)
+	p, err := d.diff(d.view, objects)
+	if err != nil {
+		return event.Collected{}, err
+	}
+	t, err := d.acquire(ctx, d.view)
+	if err != nil {
+		return event.Collected{}, err
+	}
+	defer t.close(nil)
+	d.assign(t)
+	aborted := d.abort(t)
+	if err := d.owePurge(t); err != nil {
+		err = d.fail(t, err)
+		d.Run.release(t, true)
+		return event.Collected{}, err
+	}
+	fin, err := d.settle(t, aim{desired: objects}, p, d.touches, aborted)
+	out := d.collected(t)
+	out.PurgedURLs, out.PurgeRequests, out.Owed = fin.PurgedURLs, fin.PurgeRequests, fin.Owed
+	if t.current().Strays {
+		err = errors.Join(err, ErrUncollected)
+	}
+	return out, err
+}
+
+// owePurge announces the paths that CDNs have to forget, and then writes down
+// that this is owed.
+func (d *disposal) owePurge(t *tx) error {
+	if len(d.touches) == 0 || d.BaseURL == nil || len(d.Purgers) == 0 {
+		return nil
+	}
+	b, err := state.EncodeIntent(&state.Intent{ID: t.id, Base: d.view.head.Live, Site: d.Site, Touches: d.touches})
+	if err != nil {
+		return err
+	}
+	if err := d.putState(t.ctx, state.IntentKey(t.id), b); err != nil {
+		return fmt.Errorf("announcing what is purged: %w", err)
+	}
+	own := state.Debt{Intent: t.id}
+	for _, c := range d.Purgers {
+		own.Purge = append(own.Purge, c.Name())
+	}
+	return d.update(t.ctx, t, func(h *state.Head) { h.Owed = append(slices.Clone(h.Owed), own) })
+}

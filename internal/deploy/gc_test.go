@@ -1,0 +1,493 @@
+package deploy
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pandastack-io/pandastack/internal/event"
+	"github.com/pandastack-io/pandastack/internal/history"
+	"github.com/pandastack-io/pandastack/internal/state"
+	"github.com/pandastack-io/pandastack/internal/storage"
+)
+
+func (w *world) gc(k Retention, forget ...string) (event.Collected, error) {
+	w.t.Helper()
+	return Open(w.t.Context(), w.options()).GC(w.t.Context(), k, forget...)
+}
+
+func (w *world) previewGC(k Retention, forget ...string) (event.Collected, error) {
+	w.t.Helper()
+	return Open(w.t.Context(), w.options()).PreviewGC(w.t.Context(), k, forget...)
+}
+
+// edition is the n-th of a series of outputs: each drops bytes.
+func edition(n int) tree {
+	v := maps.Clone(v1)
+	v["index.html"] = fmt.Sprintf("home %d", n)
+	v["a.css"] = fmt.Sprintf("a %d", n/2)
+	return v
+}
+
+// series deploys so many versions and returns the last.
+func (w *world) series(n int) tree {
+	w.t.Helper()
+	for i := range n {
+		w.must(edition(i))
+	}
+	w.spy.requests()
+	return edition(n - 1)
+}
+
+// stored returns the sizes of all objects of the state but the head.
+func (w *world) stored() (bytes int64) {
+	w.t.Helper()
+	for key, b := range w.all() {
+		if strings.HasPrefix(key, stateAt) && key != stateAt+state.HeadKey {
+			bytes += int64(len(b))
+		}
+	}
+	return bytes
+}
+
+// TestGC removes what is not kept, as announced, and what is kept can still be
+// brought back.
+func TestGC(t *testing.T) {
+	w := newWorld(t)
+	live := w.series(5)
+	before, all := w.stored(), w.all()
+	want, err := w.previewGC(Retention{Keep: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(all, w.all()); diff != "" {
+		t.Errorf("a preview wrote: %s", diff)
+	}
+	w.wantRequests("GET "+stateAt+"head", "GET "+stateAt+"releases/ID",
+		"LIST "+stateAt+"intents/", "LIST "+stateAt+"releases/", "LIST "+stateAt+"blobs/")
+	got, err := w.gc(Retention{Keep: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := w.spy.requests()
+	if n := len(lists(slices.Clone(log))); n != 6 {
+		t.Errorf("%d lists, want 3 to see and 3 with the lock: %q", n, log)
+	}
+	if freed := before - w.stored(); got.Bytes != freed || want.Bytes != freed || freed == 0 {
+		t.Errorf("freed %d, announced %d, said %d", freed, want.Bytes, got.Bytes)
+	}
+	if !want.DryRun || got.DryRun || len(got.Releases) != 2 || !slices.Equal(got.Releases, want.Releases) || got.Blobs != 3 || want.Blobs != 3 || got.Strays != 0 || got.Kept != 1 {
+		t.Errorf("got %+v, announced %+v", got, want)
+	}
+	w.check(live)
+	if head := w.head(); head.Oldest == "" || head.Live != got.Live {
+		t.Errorf("%+v", head)
+	}
+	if again, err := w.gc(Retention{Keep: 1}); err != nil || again.Bytes != 0 || len(again.Releases) != 0 {
+		t.Errorf("%+v, %v", again, err)
+	}
+	for _, op := range w.spy.requests() {
+		if !strings.HasPrefix(op, "GET") && !strings.HasPrefix(op, "LIST") {
+			t.Errorf("with nothing to do: %s", op)
+		}
+	}
+	if _, err := Open(t.Context(), w.options()).Rollback(t.Context(), "live~2"); !errors.Is(err, state.ErrNoRelease) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := Open(t.Context(), w.options()).Rollback(t.Context(), "previous"); err != nil {
+		t.Fatal(err)
+	}
+	w.check(edition(3))
+	if head := w.head(); head.Oldest != "" {
+		t.Errorf("the new record says what is kept, and the head still does: %+v", head)
+	}
+}
+
+// TestGCKeepsNone removes all but the live release.
+func TestGCKeepsNone(t *testing.T) {
+	w := newWorld(t)
+	live := w.series(3)
+	got, err := w.gc(Retention{})
+	if err != nil || got.Kept != 0 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	w.check(live)
+	keys := 0
+	for key := range w.all() {
+		if strings.HasPrefix(key, stateAt) {
+			keys++
+		}
+	}
+	if keys != 2 {
+		t.Errorf("%d objects in the state, want the head and the live release", keys)
+	}
+}
+
+// TestRetention keeps the newest and the young.
+func TestRetention(t *testing.T) {
+	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	var ids []string
+	for _, age := range []int{40, 30, 20, 10} {
+		ids = append(ids, state.NewID(now.AddDate(0, 0, -age), ""))
+	}
+	const day = 24 * time.Hour
+	for _, tt := range []struct {
+		Retention
+		kept int
+	}{
+		{Retention{}, 0}, {Retention{Keep: 2}, 2}, {Retention{Keep: 9}, 4},
+		{Retention{KeepFor: 25 * day}, 2}, {Retention{KeepFor: 20 * day}, 1}, {Retention{KeepFor: 20*day + time.Second}, 2},
+		{Retention{Keep: 1, KeepFor: 25 * day}, 2}, {Retention{Keep: 3, KeepFor: 25 * day}, 3},
+	} {
+		kept, dropped := tt.split(ids, now)
+		if !slices.Equal(kept, ids[4-tt.kept:]) || !slices.Equal(dropped, ids[:4-tt.kept]) {
+			t.Errorf("%+v keeps %d of 4", tt.Retention, len(kept))
+		}
+	}
+}
+
+// TestGCSweeps removes what nothing refers to, without a release to drop.
+func TestGCSweeps(t *testing.T) {
+	w := newWorld(t)
+	live := w.series(2)
+	old := state.NewID(time.Now().Add(-time.Hour), "")
+	w.put(stateAt+state.ReleaseKey(old), "x")
+	w.put(stateAt+state.IntentKey(old), "xyz")
+	got, err := w.gc(Retention{Keep: 5})
+	if err != nil || got.Strays != 2 || got.Bytes != 4 || got.Kept != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	w.check(live)
+}
+
+// TestGCRefuses: not while somebody deploys, not where bytes are in doubt, and
+// not where there is nothing.
+func TestGCRefuses(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.gc(Retention{}); !errors.Is(err, state.ErrNothing) {
+		t.Errorf("an empty bucket: %v", err)
+	}
+	w.series(2)
+	w.crash(edition(3), "PUT blog/index.html", 1)
+	w.spy.skew = 0 // its lease has not run out
+	all := w.all()
+	var locked *LockedError
+	if _, err := w.gc(Retention{}); !errors.As(err, &locked) {
+		t.Errorf("while another one deploys: %v", err)
+	}
+	w.spy.skew = lease + time.Minute
+	if _, err := w.gc(Retention{}); !errors.Is(err, ErrUnsettled) {
+		t.Errorf("after a crash: %v", err)
+	}
+	if diff := cmp.Diff(all, w.all()); diff != "" {
+		t.Errorf("it wrote: %s", diff)
+	}
+	w.must(edition(3))
+	if _, err := w.gc(Retention{}); err != nil {
+		t.Fatal(err)
+	}
+	w.check(edition(3))
+}
+
+// TestGCMoved: a deploy that ends between the look and the lock changes what is
+// kept.
+func TestGCMoved(t *testing.T) {
+	w := newWorld(t)
+	w.series(3)
+	other := &world{t: t, bucket: w.bucket, spy: &spy{Store: w.bucket}, site: w.site, src: w.src}
+	w.spy.hook = func(op string, done func() error) error {
+		if op == "LIST "+stateAt+"blobs/" {
+			w.spy.hook = nil
+			other.must(edition(7))
+		}
+		return done()
+	}
+	got, err := w.gc(Retention{Keep: 1})
+	if err != nil || len(got.Releases) != 2 || got.Live != w.head().Live {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	w.check(edition(7))
+}
+
+// TestGCFails says what is left, and the next one removes it.
+func TestGCFails(t *testing.T) {
+	w := newWorld(t)
+	live := w.series(4)
+	w.spy.hook = func(op string, done func() error) error {
+		if strings.HasPrefix(op, "DELETE") {
+			return errBroken
+		}
+		return done()
+	}
+	got, err := w.gc(Retention{Keep: 1})
+	if !errors.Is(err, ErrUncollected) || got.Bytes != 0 || got.Blobs != 0 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	w.spy.hook = nil
+	if got, err = w.gc(Retention{Keep: 1}); err != nil || got.Bytes == 0 || w.head().Strays {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	w.check(live)
+}
+
+// TestGCOwedDeletion does first what a deploy still had to do.
+func TestGCOwedDeletion(t *testing.T) {
+	w := newWorld(t)
+	w.must(v1)
+	live := w.oweDeletion()
+	if _, err := w.gc(Retention{}); err != nil {
+		t.Fatal(err)
+	}
+	w.check(live)
+}
+
+// leak makes a history in which two kept releases have a file that shall be
+// forgotten, with two contents; the live one has it no more.
+func (w *world) leak() (live tree, secrets []string) {
+	w.t.Helper()
+	v := maps.Clone(v1)
+	v["keys.txt"], v["copy.txt"] = "secret 1", "secret 1"
+	w.must(v)
+	v["keys.txt"] = "secret 2"
+	w.must(v)
+	w.must(v1)
+	w.edge.purged()
+	w.spy.requests()
+	return v1, []string{"secret 1", "secret 2"}
+}
+
+// holds reports whether the bucket has bytes as an object.
+func (w *world) holds(content string) bool {
+	w.t.Helper()
+	for _, b := range w.all() {
+		if bytes.Equal(b, []byte(content)) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestForget erases bytes from all history, purges the URLs, and leaves a
+// bucket of which verify says nothing.
+func TestForget(t *testing.T) {
+	w := newWorld(t)
+	live, secrets := w.leak()
+	all := w.all()
+	want, err := w.previewGC(Retention{Keep: 5}, "keys.txt")
+	if diff := cmp.Diff(all, w.all()); err != nil || diff != "" {
+		t.Fatalf("a preview: %v %s", err, diff)
+	}
+	got, err := w.gc(Retention{Keep: 5}, "keys.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range secrets {
+		if w.holds(s) {
+			t.Errorf("%s is left", s)
+		}
+	}
+	if diff := cmp.Diff(want.Erased, got.Erased); diff != "" || len(got.Erased) != 2 || got.Blobs != 2 || want.Bytes != got.Bytes {
+		t.Errorf("%+v, announced %+v", got, want)
+	}
+	if urls := w.edge.purged(); !slices.Equal(urls, []string{"https://example.com/keys.txt"}) {
+		t.Errorf("purged %q", urls)
+	}
+	w.check(live)
+	v, err := Open(t.Context(), w.options()).Verify(t.Context(), true)
+	if err != nil || len(v.Findings) > 0 {
+		t.Errorf("verify: %+v, %v", v.Findings, err)
+	}
+	// It can be said again: the records still name it.
+	if _, err = w.gc(Retention{Keep: 5}, "keys.txt"); err != nil {
+		t.Error(err)
+	}
+	w.check(live)
+}
+
+// TestForgetRollback brings back what is left of a release, says what is not,
+// and forgets what it forgot with the last release that had it.
+func TestForgetRollback(t *testing.T) {
+	w := newWorld(t)
+	live, _ := w.leak()
+	if _, err := w.gc(Retention{Keep: 5}, "keys.txt"); err != nil {
+		t.Fatal(err)
+	}
+	var s told
+	o := w.options()
+	o.Sink = &s
+	if _, err := Open(t.Context(), o).Rollback(t.Context(), "live~2"); err != nil {
+		t.Fatal(err)
+	}
+	w.check(live) // copy.txt had the bytes of keys.txt
+	if len(s.says) != 1 || !strings.Contains(s.says[0], "comes back without copy.txt, keys.txt") {
+		t.Errorf("it says %q", s.says)
+	}
+	if n := len(w.head().Forgotten); n != 2 {
+		t.Errorf("%d digests are remembered, want 2", n)
+	}
+	for n := range 4 { // Keep is 3
+		w.must(edition(n))
+	}
+	if f := w.head().Forgotten; f != nil {
+		t.Errorf("no kept release has it, and it is remembered: %v", f)
+	}
+	w.check(edition(3))
+}
+
+// TestForgetPublishedAgain: who publishes the bytes again has them again.
+func TestForgetPublishedAgain(t *testing.T) {
+	w := newWorld(t)
+	w.leak()
+	if _, err := w.gc(Retention{Keep: 5}, "keys.txt"); err != nil {
+		t.Fatal(err)
+	}
+	again := maps.Clone(v1)
+	again["new.txt"] = "secret 2"
+	w.must(again)
+	if f := w.head().Forgotten; len(f) != 1 {
+		t.Errorf("%v", f)
+	}
+	w.must(v1) // keeps it as a blob
+	w.check(v1)
+	if _, err := Open(t.Context(), w.options()).Rollback(t.Context(), "previous"); err != nil {
+		t.Fatal(err)
+	}
+	w.check(again)
+}
+
+// TestForgetRefuses what is live, says what is live elsewhere, and knows what
+// it never had.
+func TestForgetRefuses(t *testing.T) {
+	w := newWorld(t)
+	w.leak()
+	var live *LivePathError
+	if _, err := w.gc(Retention{Keep: 5}, "keys.txt", "docs/**"); !errors.As(err, &live) || !slices.Equal(live.Paths, []string{"docs/index.html"}) {
+		t.Errorf("got %v", err)
+	}
+	var unknown *history.PathError
+	if _, err := w.gc(Retention{Keep: 5}, "keys.txt", "nothing.txt"); !errors.As(err, &unknown) || unknown.Path != "nothing.txt" {
+		t.Errorf("got %v", err)
+	}
+	if !w.holds("secret 1") {
+		t.Error("a refusal erased something")
+	}
+	v := maps.Clone(v1)
+	v["other.txt"] = "secret 2"
+	w.must(v)
+	got, err := w.gc(Retention{Keep: 5}, "k*.txt")
+	if err != nil || len(got.Erased) != 2 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for _, e := range got.Erased {
+		if shared := e.SHA256 == sum(t, "secret 2"); shared != (e.Live == "other.txt") || !shared && e.Live != "" {
+			t.Errorf("%+v", e)
+		}
+	}
+	if w.holds("secret 1") || !w.holds("secret 2") {
+		t.Error("not what was said")
+	}
+	w.check(v)
+}
+
+// sum returns the digest of a content as an event has it.
+func sum(t *testing.T, content string) string {
+	t.Helper()
+	return storage.Bytes([]byte(content)).SHA256.String()
+}
+
+// TestGCCrash kills a gc, also one that forgets, at each of its requests,
+// before and after it is done. The site is as it was, every kept release can be
+// brought back, and the next gc or deploy leaves nothing over.
+func TestGCCrash(t *testing.T) {
+	for _, forget := range [][]string{nil, {"keys.txt"}} {
+		for _, after := range []bool{false, true} {
+			for _, next := range []string{"gc", "deploy"} {
+				for at := int64(1); gcCrash(t, forget, at, after, next); at++ {
+				}
+			}
+		}
+	}
+}
+
+// TestForgetAgain: a run that died had dropped the last release that had the
+// file, and not removed its bytes. The same command does.
+func TestForgetAgain(t *testing.T) {
+	w := newWorld(t)
+	live, secrets := w.leak()
+	w.spy.hook = func(op string, done func() error) error {
+		if w.head().Oldest != "" {
+			return errBroken
+		}
+		return done()
+	}
+	if _, err := w.gc(Retention{}, "keys.txt"); err == nil {
+		t.Fatal("it did not die")
+	}
+	w.spy.hook = nil
+	w.spy.skew += lease + time.Minute
+	if got, err := w.gc(Retention{}, "keys.txt"); err != nil || slices.ContainsFunc(secrets, w.holds) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	w.check(live)
+}
+
+// gcCrash does one of these, and reports whether there was such a request.
+func gcCrash(t *testing.T, forget []string, at int64, after bool, next string) (reached bool) {
+	t.Helper()
+	w := newWorld(t)
+	live, secrets := w.leak()
+	var n atomic.Int64
+	op := ""
+	w.spy.hook = func(asked string, done func() error) error {
+		switch k := n.Add(1); {
+		case k < at:
+			return done()
+		case k == at:
+			w.spy.mu.Lock()
+			op = asked
+			w.spy.mu.Unlock()
+			if after {
+				_ = done()
+			}
+		}
+		return errBroken
+	}
+	_, err := w.gc(Retention{Keep: 1}, forget...)
+	w.spy.hook = nil
+	if op == "" {
+		return false
+	}
+	name := fmt.Sprintf("forget %v, killed at %s, after %v (%v), then %s", forget, op, after, err, next)
+	w.spy.skew += lease + time.Minute
+	if diff := cmp.Diff(live, w.files()); diff != "" {
+		t.Errorf("%s: the site: %s", name, diff)
+	}
+	committed := w.head().Oldest != ""
+	if next == "deploy" {
+		live = edition(1)
+		if _, err := w.deploy(live); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	} else if _, err := w.gc(Retention{Keep: 1}, forget...); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	w.check(live)
+	if len(forget) > 0 && (committed || next == "gc") && slices.ContainsFunc(secrets, w.holds) {
+		t.Errorf("%s: a secret is left", name)
+	}
+	if len(forget) > 0 && next == "gc" && !slices.Contains(w.edge.purged(), "https://example.com/keys.txt") {
+		t.Errorf("%s: not purged", name)
+	}
+	if t.Failed() {
+		t.Fatal(name)
+	}
+	return true
+}

@@ -1,0 +1,62 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pandastack-io/pandastack/internal/event"
+)
+
+// WriteCollected writes what was removed from the history, or would be: the
+// releases, what was erased and where copies of that may still be. It returns
+// the first error of the writer.
+func WriteCollected(c Console, e event.Collected, o Options) error {
+	w := &sticky{w: c.W}
+	did, erased := "Removed:", "erased"
+	if e.DryRun {
+		did, erased = "Would remove:", "would erase"
+	}
+	for _, id := range e.Releases {
+		fmt.Fprintf(w, "  %s %s\n", c.paint(red, "- release"), name(id))
+	}
+	for _, x := range e.Erased {
+		what := c.paint(red, erased)
+		if x.Live != "" {
+			what = c.paint(yellow, "stays")
+		}
+		fmt.Fprintf(w, "  %s %s (%s, in %s)\n", what, name(x.Path), size(x.Size), count(len(x.Releases), "release"))
+	}
+	fmt.Fprintf(w, "%s %s at %s; %s kept beside the live one\n", c.paint(bold+green, did), strings.Join(collected(e), ", "), name(e.Target), count(e.Kept, "release"))
+	if !e.DryRun {
+		took := requests(e.Requests) + "; " + elapsed(e.Elapsed)
+		if e.PurgedURLs > 0 {
+			took = fmt.Sprintf("%s purged in %s; ", count(e.PurgedURLs, "URL"), count(e.PurgeRequests, "request")) + took
+		}
+		fmt.Fprintf(w, "  %s\n", took)
+	}
+	if len(e.Unreached) > 0 {
+		fmt.Fprintln(w, "Out of reach:")
+	}
+	for _, where := range e.Unreached {
+		fmt.Fprintf(w, "  %s %s\n", c.paint(yellow, "!"), name(where))
+	}
+	writeOwed(w, c, e.Owed, o.Full)
+	return w.err
+}
+
+// collected lists what was removed, without what was not.
+func collected(e event.Collected) []string {
+	var what []string
+	for _, n := range []struct {
+		n    int
+		unit string
+	}{{len(e.Releases), "release"}, {e.Blobs, "blob"}, {e.Strays, "stray object"}} {
+		if n.n > 0 {
+			what = append(what, count(n.n, n.unit))
+		}
+	}
+	if len(what) == 0 {
+		return []string{"nothing"}
+	}
+	return append(what, size(e.Bytes))
+}

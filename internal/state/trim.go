@@ -1,0 +1,56 @@
+package state
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/pandastack-io/pandastack/internal/storage"
+)
+
+// Trim takes out of the record of the live release, which may be nil, what is
+// not kept any more since it was written: releases and blobs.
+func (h *Head) Trim(live *Release) {
+	if live == nil {
+		return
+	}
+	live.History = slices.DeleteFunc(live.History, func(id string) bool { return id < h.Oldest })
+	live.Blobs = slices.DeleteFunc(live.Blobs, func(b Blob) bool { return b.Last < h.Oldest || h.Forgot(b.SHA256) })
+}
+
+// Forgot reports whether bytes were erased from the history.
+func (h *Head) Forgot(d storage.Digest) bool {
+	return slices.ContainsFunc(h.Forgotten, func(f Forgotten) bool { return f.SHA256 == d })
+}
+
+// Forget adds bytes to those that were erased. It leaves what shares the list
+// as it is.
+func (h *Head) Forget(more ...Forgotten) {
+	all := append(slices.Clone(h.Forgotten), more...)
+	slices.SortFunc(all, func(a, b Forgotten) int {
+		if c := bytes.Compare(a.SHA256[:], b.SHA256[:]); c != 0 {
+			return c
+		}
+		return bytes.Compare([]byte(b.Last), []byte(a.Last)) // the newest is kept
+	})
+	h.Forgotten = slices.CompactFunc(all, func(a, b Forgotten) bool { return a.SHA256 == b.SHA256 })
+}
+
+// Follow makes live, whose record says itself what is kept, the live release.
+// What was erased is remembered while a kept release had it, unless the new
+// one has it again.
+func (h *Head) Follow(live *Release) {
+	h.Live, h.Oldest = live.ID, ""
+	if len(h.Forgotten) == 0 {
+		return
+	}
+	has := make(map[storage.Digest]bool, len(live.Objects))
+	for i := range live.Objects {
+		has[live.Objects[i].SHA256] = true
+	}
+	h.Forgotten = slices.DeleteFunc(slices.Clone(h.Forgotten), func(f Forgotten) bool {
+		return has[f.SHA256] || !slices.Contains(live.History, f.Last)
+	})
+	if len(h.Forgotten) == 0 {
+		h.Forgotten = nil
+	}
+}
