@@ -34,10 +34,6 @@ func (k Retention) young(id string, now time.Time) bool {
 	return ok && now.Sub(begun) < k.KeepFor
 }
 
-// ErrUnsettled reports paths of the site that a deploy which did not finish
-// may have touched: their bytes may be the only ones.
-var ErrUnsettled = errors.New("an earlier deploy did not finish, and what it may have touched is not settled")
-
 // ErrUncollected reports that something that is not kept could not be removed.
 // The head says so, and the next run tries again.
 var ErrUncollected = errors.New("not all that is no longer kept could be removed")
@@ -54,7 +50,7 @@ func (e *LivePathError) Error() string {
 // nothing refers to, and erases the bytes that files at the given paths, or
 // globs, had in any kept release. It waits for another deploy as Deploy does.
 // The receipt is valid also with ErrOwed and ErrUncollected; other errors are
-// state.ErrNothing, ErrUnsettled, *LivePathError, *history.PathError,
+// state.ErrNothing, ErrUnfinished, *LivePathError, *history.PathError,
 // *LockedError, ErrLost, and what storage and state return.
 func (r *Run) GC(ctx context.Context, k Retention, forget ...string) (event.Collected, error) {
 	var out event.Collected
@@ -115,7 +111,7 @@ func (r *Run) dispose(ctx context.Context, v *view, k Retention, forget []string
 	d := &disposal{Run: r, view: v}
 	var ok bool
 	if d.touches, ok = v.unpurged(); !ok {
-		return nil, ErrUnsettled
+		return nil, ErrUnfinished
 	}
 	if err := d.erase(ctx, forget); err != nil {
 		return nil, err

@@ -184,7 +184,7 @@ func TestGCRefuses(t *testing.T) {
 		t.Errorf("while another one deploys: %v", err)
 	}
 	w.spy.skew = lease + time.Minute
-	if _, err := w.gc(Retention{}); !errors.Is(err, ErrUnsettled) {
+	if _, err := w.gc(Retention{}); !errors.Is(err, ErrUnfinished) {
 		t.Errorf("after a crash: %v", err)
 	}
 	if diff := cmp.Diff(all, w.all()); diff != "" {
