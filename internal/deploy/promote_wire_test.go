@@ -60,7 +60,7 @@ func TestPromoteUploadsNothing(t *testing.T) {
 		for i := range tc.files {
 			files[fmt.Sprintf("%03d/%d.html", i%40, i)] = fmt.Sprintf("file %d|0", i)
 		}
-		files["video.mp4"] = strings.Repeat("0123456789abcdef", 1<<20) + "|0" // more than one request copies
+		files["video.css"] = strings.Repeat("0123456789abcdef", 1<<20) + "|0" // more than one request copies
 		if _, err := Open(t.Context(), from.options(w)).Deploy(t.Context(), w.desired(files)); err != nil {
 			t.Fatal(err)
 		}
