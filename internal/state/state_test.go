@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -40,12 +41,15 @@ func golden() (Head, Release, Intent) {
 	head := Head{
 		Format: 1, Site: testSite, Live: "01jd0000000000000000000001",
 		Busy: &Busy{
-			Owner: Owner{Repository: "o/r", RunURL: "https://ci.example/1", Actor: "ada", Host: "h"},
+			Owner: Owner{Repository: "o/r", RunID: "1", RunAttempt: 2, RunURL: "https://ci.example/1", Actor: "ada", Host: "h"},
 			Nonce: "N", Base: "01jd0000000000000000000001", Target: "01jd0000000000000000000002",
 			Expires: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		},
-		Doubt: []string{"01jd0000000000000000000000"},
-		Owed:  []Debt{{Intent: "01jd0000000000000000000001", Delete: true, Purge: []string{"cloudflare zone 1"}}},
+		Doubt:    []string{"01jd0000000000000000000000"},
+		Owed:     []Debt{{Intent: "01jd0000000000000000000001", Delete: true, Purge: []string{"cloudflare zone 1"}}},
+		Suspects: []Suspect{{Intent: "01jcz000000000000000000000", Until: time.Date(2026, 1, 2, 4, 4, 5, 0, time.UTC)}},
+		Mark:     &Mark{Commit: "c0ffee", Repository: "o/r", RunID: "1", RunAttempt: 2}, Held: true, Strays: true,
+		Oldest: "01jcx000000000000000000000", Forgotten: []Forgotten{{SHA256: digest(5), Last: "01jcy000000000000000000000"}},
 		Capabilities: &Capabilities{
 			Store: "https://s3.example/www", Checked: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 			Create: Kept, Update: Broken, Copy: Kept, CopyIf: Refused,
@@ -56,6 +60,9 @@ func golden() (Head, Release, Intent) {
 		Created: time.Date(2026, 1, 2, 3, 4, 5, 6000000, time.UTC), Tool: "pandastack 1.0.0",
 		Source:       Source{Repository: "o/r", Commit: "c0ffee", Dirty: true, Ref: "main", RunID: "1", RunAttempt: 2, RunURL: "https://ci.example/1", Actor: "ada"},
 		PromotedFrom: &Promotion{Environment: "staging", Site: Site{Bucket: "www-staging", Prefix: "s/"}, Release: "01jd0000000000000000000009"},
+		RollbackTo:   "01jcy000000000000000000000", Repaired: true, Forced: true,
+		History: []string{"01jcy000000000000000000000", "01jd0000000000000000000001"},
+		Blobs:   []Blob{{SHA256: digest(4), Size: 12, Last: "01jd0000000000000000000001"}},
 		Objects: []Object{
 			{Path: "a & b/é <x>.html", Size: 1, SHA256: digest(1), Headers: html, ETag: "e1"},
 			{Path: "app.js", Size: 2 << 40, SHA256: digest(2), Headers: storage.Headers{storage.ContentType: "text/javascript; charset=utf-8", "X-Amz-Meta-A": "b"}, ETag: "e2"},
@@ -63,7 +70,7 @@ func golden() (Head, Release, Intent) {
 		},
 	}
 	intent := Intent{Format: 1, ID: "01jd0000000000000000000002", Base: "01jd0000000000000000000001", Site: testSite,
-		Touches: []Touch{{Path: "a.html", SHA256: &write}, {Path: "b.html", Delete: true, SHA256: &write}, {Path: "c.html"}}}
+		Touches: []Touch{{Path: "a.html", SHA256: &write, Size: 9}, {Path: "b.html", Delete: true, SHA256: &write}, {Path: "c.html"}, {Path: "d.html", Adopts: &write}}}
 	return head, release, intent
 }
 
@@ -74,6 +81,47 @@ func must[T any](t *testing.T) func(T, error) T {
 			t.Fatal(err)
 		}
 		return v
+	}
+}
+
+// TestGoldenIsComplete makes sure that the samples have every field that there
+// is.
+func TestGoldenIsComplete(t *testing.T) {
+	head, release, intent := golden()
+	for _, v := range []any{head, release, intent} {
+		wantFields(t, reflect.TypeOf(v).Name(), reflect.ValueOf(v))
+	}
+}
+
+// wantFields checks that every field has a value; of the items of a list, in
+// one of them.
+func wantFields(t *testing.T, name string, v reflect.Value) {
+	t.Helper()
+	switch v.Kind() {
+	case reflect.Pointer:
+		wantFields(t, name, v.Elem())
+	case reflect.Struct:
+		for i := range v.NumField() {
+			f := v.Type().Field(i)
+			if v.Field(i).IsZero() {
+				t.Errorf("%s.%s is not in the sample", name, f.Name)
+			} else if f.Type != reflect.TypeFor[time.Time]() {
+				wantFields(t, name+"."+f.Name, v.Field(i))
+			}
+		}
+	case reflect.Slice:
+		if v.Type().Elem().Kind() != reflect.Struct {
+			return
+		}
+		for i := range v.Type().Elem().NumField() {
+			found := false
+			for n := range v.Len() {
+				found = found || !v.Index(n).Field(i).IsZero()
+			}
+			if !found {
+				t.Errorf("%s.%s is not in the sample", name, v.Type().Elem().Field(i).Name)
+			}
+		}
 	}
 }
 
