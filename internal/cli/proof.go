@@ -63,7 +63,8 @@ func (a *app) finish(ctx context.Context, s *settings, t *target, r *deploy.Run,
 		return err
 	}
 	var private sync.WaitGroup
-	private.Go(func() { a.keepPrivate(ctx, s, t, r, fin) })
+	released := fin // without what the proof adds meanwhile
+	private.Go(func() { a.keepPrivate(ctx, s, t, r, released) })
 	var unproved *unprovedError
 	if err == nil { // what is owed is known not to be done
 		fin.Proof, err = a.prove(ctx, s, t, r, fin)

@@ -78,7 +78,9 @@ func New(o Options) (*Purger, error) {
 		return nil, err
 	}
 	limiter := func(burst int, perSecond float64) *rate.Limiter {
-		return rate.NewLimiter(rate.Limit(perSecond*o.Faster), int(float64(burst)*o.Faster))
+		// The service's bucket begins to fill when it sees the first request,
+		// which is later than ours does: two are kept for that.
+		return rate.NewLimiter(rate.Limit(perSecond*o.Faster), int(float64(burst)*o.Faster)-2)
 	}
 	return &Purger{
 		o: o, base: base, client: api.New(o.Options, []string{o.Key}, words),
