@@ -81,21 +81,6 @@ func (p *pair) mustPromote() event.Finished {
 	return fin
 }
 
-// record returns the record of the live release.
-func (w *world) record() *state.Release {
-	w.t.Helper()
-	o, err := w.bucket.Get(context.Background(), "blog/.pandastack/"+state.ReleaseKey(w.head().Live))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer o.Body.Close()
-	rel, err := state.DecodeRelease(o.Body, w.site)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return rel
-}
-
 // TestPromote counts the requests: no object is put but the records.
 func TestPromote(t *testing.T) {
 	p := newPair(t)

@@ -417,3 +417,18 @@ func (w *world) wantRequests(want ...string) {
 }
 
 var v1 = tree{"a.css": "a", "b.css": "b", "index.html": "home", "sitemap.xml": "map", "docs/index.html": "docs"}
+
+// record returns the record of the live release.
+func (w *world) record() *state.Release {
+	w.t.Helper()
+	o, err := w.bucket.Get(context.Background(), "blog/.pandastack/"+state.ReleaseKey(w.head().Live))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer o.Body.Close()
+	rel, err := state.DecodeRelease(o.Body, w.site)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return rel
+}

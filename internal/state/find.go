@@ -16,7 +16,10 @@ var ErrNothing error = nothing{}
 
 type nothing struct{}
 
-func (nothing) Error() string        { return "nothing was deployed here yet" }
+// Error says so.
+func (nothing) Error() string { return "nothing was deployed here yet" }
+
+// Is makes it an ErrNoRelease, too.
 func (nothing) Is(target error) bool { return target == ErrNoRelease }
 
 // The names of releases that are no ids.
