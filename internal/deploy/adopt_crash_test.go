@@ -29,12 +29,12 @@ func TestAdoptRaces(t *testing.T) {
 			w.inherit()
 			before := w.files()
 			var once sync.Once
-			w.spy.hook = func(asked string, done func() error) error {
+			w.spy.intercept(func(asked string, done func() error) error {
 				if asked == op {
 					once.Do(func() { w.put("blog/"+path, "late") })
 				}
 				return done()
-			}
+			})
 			_, err := w.adopting(v1)
 			var foreign *ForeignError
 			if !errors.As(err, &foreign) || !slices.Equal(foreign.Paths, []string{path}) {
@@ -57,15 +57,15 @@ func TestAdoptRaces(t *testing.T) {
 func TestAdoptGone(t *testing.T) {
 	w := newWorld(t)
 	w.inherit()
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		if op == "GET blog/index.html" {
-			w.spy.hook = nil
+			w.spy.intercept(nil)
 			if err := w.bucket.Delete(context.Background(), "blog/index.html"); err != nil {
 				return err
 			}
 		}
 		return done()
-	}
+	})
 	fin, err := w.adopting(v1)
 	if err != nil || fin.Adopted != 2 || fin.Created != 3 {
 		t.Fatalf("%+v, %v", fin, err)
@@ -82,7 +82,7 @@ func TestAdoptFails(t *testing.T) {
 	if _, err := w.adopting(v1); !errors.Is(err, errBroken) {
 		t.Fatalf("got %v", err)
 	}
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	after := w.snapshot()
 	delete(after, "blog/b.css") // new, and nothing refers to it
 	if diff := cmp.Diff(before, after); diff != "" {
@@ -118,7 +118,7 @@ func TestAdoptCrash(t *testing.T) {
 		w = newWorld(t)
 		w.inherit()
 		var n atomic.Int64
-		w.spy.hook = func(_ string, done func() error) error {
+		w.spy.intercept(func(_ string, done func() error) error {
 			i := int(n.Add(1)) - 1
 			switch {
 			case i > at, i == at && !after:
@@ -128,9 +128,9 @@ func TestAdoptCrash(t *testing.T) {
 				return errBroken
 			}
 			return done()
-		}
+		})
 		_, _ = w.adopting(v1)
-		w.spy.hook = nil
+		w.spy.intercept(nil)
 		w.spy.skew += lease + time.Minute
 		w.strays = 10
 		return w, int(n.Load()) > at
@@ -186,16 +186,16 @@ func (w *world) committed() bool {
 func TestAdoptCrashThenOther(t *testing.T) {
 	w := newWorld(t)
 	w.inherit()
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		if op == "PUT blog/b.css" || op == "PUT blog/.pandastack/head" && len(w.all()) > 7 {
 			return errBroken
 		}
 		return done()
-	}
+	})
 	if _, err := w.adopting(v1); err == nil {
 		t.Fatal("no error")
 	}
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	w.spy.skew += lease + time.Minute
 	w.put("blog/index.html", "theirs again")
 	var foreign *ForeignError

@@ -229,7 +229,7 @@ func TestProbeFails(t *testing.T) {
 	w := newWorld(t).quiet()
 	s := &service{spy: w.spy, id: "one"}
 	var gone atomic.Bool // from the first copy on, nothing answers
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		if strings.HasPrefix(op, "COPY") {
 			gone.Store(true)
 		}
@@ -237,14 +237,14 @@ func TestProbeFails(t *testing.T) {
 			return &storage.Error{Op: "copy", Err: storage.ErrUnreachable}
 		}
 		return done()
-	}
+	})
 	if _, err := w.on(s, v1); !errors.Is(err, storage.ErrUnreachable) {
 		t.Fatalf("got %v", err)
 	}
 	if all := w.all(); len(all) > 0 {
 		t.Errorf("left behind: %v", slices.Sorted(maps.Keys(all)))
 	}
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	w.put("blog/.pandastack/probe/dead/0", "x")
 	w.put("blog/.pandastack/probe/alive/0", "x")
 	old := time.Now().Add(-leftover - time.Minute)
@@ -326,14 +326,14 @@ func TestHeadIsOverwritten(t *testing.T) {
 				t.Fatal(err)
 			}
 			hit := false
-			w.spy.hook = func(op string, done func() error) error {
+			w.spy.intercept(func(op string, done func() error) error {
 				err := done()
 				if op == at && !hit {
 					hit = true
 					w.put("blog/.pandastack/head", string(theirs))
 				}
 				return err
-			}
+			})
 			v2 := maps.Clone(v1)
 			v2["index.html"], v2["new.css"] = "home 2", "new"
 			_, err = w.on(s, v2)
@@ -341,7 +341,7 @@ func TestHeadIsOverwritten(t *testing.T) {
 			if !errors.Is(err, ErrLost) && !errors.As(err, &locked) {
 				t.Fatalf("got %v", err)
 			}
-			w.spy.hook = nil
+			w.spy.intercept(nil)
 			if got := w.all()["blog/.pandastack/head"]; !bytes.Equal(got, theirs) || bytes.Equal(got, idle) {
 				t.Error("the other's head was overwritten")
 			}
@@ -363,7 +363,7 @@ func TestHeadIsTakenAtOnce(t *testing.T) {
 	if _, err := w.on(s, v1); err != nil {
 		t.Fatal(err)
 	}
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		err := done()
 		if h := w.head(); op == "PUT blog/.pandastack/head" && h.Busy == nil {
 			h.Busy = &state.Busy{Nonce: "other", Base: h.Live, Target: state.NewID(time.Now(), h.Live), Expires: time.Now().Add(lease)}
@@ -374,7 +374,7 @@ func TestHeadIsTakenAtOnce(t *testing.T) {
 			w.put("blog/.pandastack/head", string(b))
 		}
 		return err
-	}
+	})
 	v2 := maps.Clone(v1)
 	v2["index.html"] = "home 2"
 	if _, err := w.on(s, v2); err != nil {
@@ -395,19 +395,19 @@ func TestHeadIsBeingWritten(t *testing.T) {
 	whole := string(w.all()["blog/.pandastack/head"])
 	w.put("blog/.pandastack/head", whole[:len(whole)/2])
 	reads := 0
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		if op == "GET blog/.pandastack/head" {
 			if reads++; reads == 2 {
 				w.put("blog/.pandastack/head", whole)
 			}
 		}
 		return done()
-	}
+	})
 	if _, err := w.on(s, v1); err != nil || reads != 2 {
 		t.Errorf("%v after %d reads", err, reads)
 	}
 	w.put("blog/.pandastack/head", whole[:len(whole)/2])
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	var corrupt *state.CorruptError
 	if _, err := w.on(s, v1); !errors.As(err, &corrupt) {
 		t.Errorf("got %v", err)
@@ -420,13 +420,13 @@ func TestManyLosses(t *testing.T) {
 	w := newWorld(t).quiet()
 	w.must(v1)
 	moves := 0
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		if op == "PUT blog/.pandastack/head" && moves < maxAttempts+3 {
 			moves++
 			w.touchHead(moves)
 		}
 		return done()
-	}
+	})
 	o := w.options()
 	o.LockTimeout = time.Minute
 	v2 := maps.Clone(v1)

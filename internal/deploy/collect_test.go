@@ -49,7 +49,7 @@ func (w *world) hear(files tree) (event.Finished, []string) {
 func (w *world) crash(files tree, op string, n int) {
 	w.t.Helper()
 	dead := false
-	w.spy.hook = func(asked string, done func() error) error {
+	w.spy.intercept(func(asked string, done func() error) error {
 		w.spy.mu.Lock()
 		defer w.spy.mu.Unlock()
 		if dead {
@@ -63,11 +63,11 @@ func (w *world) crash(files tree, op string, n int) {
 			return err
 		}
 		return errBroken
-	}
+	})
 	if _, err := w.deploy(files); err == nil || !dead {
 		w.t.Fatalf("it did not die at %s: %v", op, err)
 	}
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	w.spy.requests()
 	w.spy.skew += lease + time.Minute
 }
@@ -151,7 +151,7 @@ func TestCollectBeforeHandBack(t *testing.T) {
 	v2["a.css"] = "a2"
 	w.crash(v2, "PUT "+stateAt+"intents/ID", 1)
 	removed := false
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		if strings.HasPrefix(op, "DELETE "+stateAt) {
 			removed = true
 			if b := w.head().Busy; b == nil || b.Target != w.head().Live {
@@ -159,9 +159,9 @@ func TestCollectBeforeHandBack(t *testing.T) {
 			}
 		}
 		return done()
-	}
+	})
 	w.must(v2)
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	if !removed {
 		t.Error("nothing was removed")
 	}
@@ -209,7 +209,7 @@ func TestCollectionFails(t *testing.T) {
 				}
 				return done()
 			}
-			w.spy.hook = fail
+			w.spy.intercept(fail)
 			const warning = "what nothing refers to any more could not be removed from the state: "
 			for i, v := range []tree{v1, v2} {
 				if _, says := w.hear(v); !slices.ContainsFunc(says, func(s string) bool { return strings.HasPrefix(s, warning) }) {
@@ -222,7 +222,7 @@ func TestCollectionFails(t *testing.T) {
 			w.spy.requests()
 			w.must(v2)
 			w.wantRequests("GET blog/.pandastack/head", "GET blog/.pandastack/releases/ID", "GET blog/.pandastack/intents/ID") // a suspect's
-			w.spy.hook = nil
+			w.spy.intercept(nil)
 			w.must(v1)
 			w.check(v1)
 			if w.head().Strays {
@@ -254,7 +254,7 @@ func TestPaidDebt(t *testing.T) {
 	if _, err := Open(t.Context(), o).Deploy(t.Context(), w.desired(v3)); !errors.Is(err, errBroken) {
 		t.Fatal(err)
 	}
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	if h := w.head(); h.Busy != nil || len(h.Owed) != 0 {
 		t.Errorf("%+v", h)
 	}

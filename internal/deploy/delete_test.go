@@ -30,7 +30,7 @@ func TestDeletionOrder(t *testing.T) {
 	}
 	var parts []string
 	dead := false
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		w.spy.mu.Lock()
 		defer w.spy.mu.Unlock()
 		if dead {
@@ -43,11 +43,11 @@ func TestDeletionOrder(t *testing.T) {
 			dead = name == "index.html"
 		}
 		return err
-	}
+	})
 	if _, err := w.deploy(v1); !errors.Is(err, ErrOwed) {
 		t.Fatal(err)
 	}
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	if want := []string{fmt.Sprint(n, " feed.xml"), fmt.Sprint(n, " index.html")}; !slices.Equal(parts, want) {
 		t.Errorf("deleted %q before it died, want %q", parts, want)
 	}

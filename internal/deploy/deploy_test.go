@@ -127,7 +127,7 @@ func TestLocked(t *testing.T) {
 	w.must(v1)
 	stop := errors.New("stopped")
 	busy := 0
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		if busy > 0 {
 			return stop
 		}
@@ -135,13 +135,13 @@ func TestLocked(t *testing.T) {
 			busy++
 		}
 		return done()
-	}
+	})
 	v2 := maps.Clone(v1)
 	v2["index.html"] = "home 2"
 	if _, err := w.deploy(v2); !errors.Is(err, stop) {
 		t.Fatal(err)
 	}
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	w.spy.requests()
 	_, err := w.deploy(v2)
 	var locked *LockedError
@@ -202,7 +202,7 @@ func TestFailureIsRepaired(t *testing.T) {
 	if head := w.head(); head.Busy != nil || len(head.Doubt) != 1 {
 		t.Fatalf("%+v", head)
 	}
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	w.spy.requests()
 	w.must(v2)
 	w.check(v2)
@@ -227,7 +227,7 @@ func TestRepairToAnotherVersion(t *testing.T) {
 	if _, err := w.deploy(v2); err == nil {
 		t.Fatal("no error")
 	}
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	w.must(v1) // the old version again: a.css is put back, new.css removed
 	w.check(v1)
 }
@@ -236,13 +236,13 @@ func TestInterrupt(t *testing.T) {
 	w := newWorld(t)
 	w.must(v1)
 	ctx, cancel := context.WithCancel(t.Context())
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		if op == "PUT blog/a.css" {
 			cancel()
 			return ctx.Err()
 		}
 		return done()
-	}
+	})
 	v2 := maps.Clone(v1)
 	v2["a.css"] = "a2"
 	_, err := Open(ctx, w.options()).Deploy(ctx, w.desired(v2))
@@ -252,7 +252,7 @@ func TestInterrupt(t *testing.T) {
 	if head := w.head(); head.Busy != nil || len(head.Doubt) != 1 {
 		t.Fatalf("the head was not given back: %+v", head)
 	}
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	w.must(v2)
 	w.check(v2)
 }
@@ -338,7 +338,7 @@ func TestForeignObjectInDoubt(t *testing.T) {
 	if _, err := w.deploy(v2); err == nil {
 		t.Fatal("no error")
 	}
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	w.put("blog/new.css", "theirs")
 	w.must(v1)
 	w.check(v1, "blog/new.css")
@@ -355,7 +355,7 @@ func TestHeadMovedMeanwhile(t *testing.T) {
 	theirs := maps.Clone(v1)
 	theirs["b.css"], theirs["theirs.html"] = "b of theirs", "theirs"
 	var once sync.Once
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		if op == "PUT blog/.pandastack/head" {
 			once.Do(func() {
 				other := &world{t: t, bucket: w.bucket, spy: &spy{Store: w.bucket}, site: w.site, src: t.TempDir()}
@@ -363,7 +363,7 @@ func TestHeadMovedMeanwhile(t *testing.T) {
 			})
 		}
 		return done()
-	}
+	})
 	ours := maps.Clone(v1)
 	ours["a.css"] = "a2"
 	w.must(ours)
@@ -374,15 +374,15 @@ func TestHeadMovedMeanwhile(t *testing.T) {
 // failed, as a retry after a lost answer does.
 func TestLostAnswers(t *testing.T) {
 	w := newWorld(t)
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		err := done()
 		if err == nil && op == "PUT blog/.pandastack/head" {
 			return &storage.Error{Op: "put", Key: "head", Err: storage.ErrPrecondition}
 		}
 		return err
-	}
+	})
 	w.must(v1)
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	w.check(v1)
 }
 
@@ -398,7 +398,7 @@ func TestCrashAnywhere(t *testing.T) {
 			w.must(v1)
 			count := 0
 			crash := errors.New("crashed")
-			w.spy.hook = func(_ string, done func() error) error {
+			w.spy.intercept(func(_ string, done func() error) error {
 				w.spy.mu.Lock()
 				count++
 				now := count
@@ -410,9 +410,9 @@ func TestCrashAnywhere(t *testing.T) {
 					return err
 				}
 				return crash
-			}
+			})
 			_, err := w.deploy(v2)
-			w.spy.hook = nil
+			w.spy.intercept(nil)
 			if err == nil {
 				break // more requests allowed than a deploy makes
 			}

@@ -62,7 +62,7 @@ func TestLateCommit(t *testing.T) {
 	first := w.must(v1)
 	n := 0
 	var commit func() error
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		if op == "PUT blog/.pandastack/head" {
 			switch n++; n {
 			case 2:
@@ -75,11 +75,11 @@ func TestLateCommit(t *testing.T) {
 			}
 		}
 		return done()
-	}
+	})
 	v2 := maps.Clone(v1)
 	v2["a.css"] = "a2"
 	fin, err := w.deploy(v2)
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	if !errors.Is(err, ErrOwed) || len(fin.Owed) == 0 || fin.Release == first.Release {
 		t.Errorf("%v; the receipt: %+v", err, fin)
 	}

@@ -34,10 +34,10 @@ func TestLeaseAfterLongBuild(t *testing.T) {
 	v2["a.css"] = "a2"
 	var second error
 	ran := false
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		if op == "PUT blog/a.css" && !ran {
 			ran = true
-			w.spy.hook = nil
+			w.spy.intercept(nil)
 			t.Logf("expires %v, server's clock %v", w.head().Busy.Expires, time.Now().Add(off).UTC())
 			o2 := w.options()
 			o2.Now = o.Now
@@ -46,7 +46,7 @@ func TestLeaseAfterLongBuild(t *testing.T) {
 			_, second = Open(t.Context(), o2).Deploy(t.Context(), w.desired(v3))
 		}
 		return done()
-	}
+	})
 	_, first := r.Deploy(t.Context(), w.desired(v2))
 	var locked *LockedError
 	if !errors.As(second, &locked) {
@@ -59,7 +59,7 @@ func TestStaleBusy(t *testing.T) {
 	w := newWorld(t)
 	w.must(v1)
 	var r *Run
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		if op == "PUT blog/a.css" && r == nil {
 			r = Open(t.Context(), w.options())
 			if err := r.Ready(t.Context()); err != nil {
@@ -67,7 +67,7 @@ func TestStaleBusy(t *testing.T) {
 			}
 		}
 		return done()
-	}
+	})
 	v2 := maps.Clone(v1)
 	v2["a.css"] = "a2"
 	w.must(v2)
@@ -107,7 +107,7 @@ func TestInterruptAcquire(t *testing.T) {
 	w := newWorld(t)
 	w.must(v1)
 	ctx, cancel := context.WithCancel(t.Context())
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		if op == "PUT blog/.pandastack/head" && ctx.Err() == nil {
 			err := done()
 			if err != nil {
@@ -117,14 +117,14 @@ func TestInterruptAcquire(t *testing.T) {
 			return ctx.Err()
 		}
 		return done()
-	}
+	})
 	v2 := maps.Clone(v1)
 	v2["a.css"] = "a2"
 	_, err := Open(ctx, w.options()).Deploy(ctx, w.desired(v2))
 	if !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	if b := w.head().Busy; b != nil {
 		t.Errorf("the head stays locked until %v", b.Expires)
 	}
@@ -141,7 +141,7 @@ func TestInterruptCommit(t *testing.T) {
 		first := w.must(v1)
 		ctx, cancel := context.WithCancel(t.Context())
 		n := 0
-		w.spy.hook = func(op string, done func() error) error {
+		w.spy.intercept(func(op string, done func() error) error {
 			if op == "PUT blog/.pandastack/head" {
 				if n++; n == 2 {
 					err := done()
@@ -153,11 +153,11 @@ func TestInterruptCommit(t *testing.T) {
 				}
 			}
 			return done()
-		}
+		})
 		v2 := maps.Clone(v1)
 		v2["new.css"] = "n" // creates only
 		_, err := Open(ctx, w.options()).Deploy(ctx, w.desired(v2))
-		w.spy.hook = nil
+		w.spy.intercept(nil)
 		h := w.head()
 		if h.Live == first.Release || err != nil && !errors.Is(err, ErrOwed) {
 			t.Errorf("quiet: %v; live moved: %v; error: %v", quiet, h.Live != first.Release, err)
@@ -208,12 +208,12 @@ func TestPreviewDebts(t *testing.T) {
 func TestDenied(t *testing.T) {
 	w := newWorld(t)
 	w.must(v1)
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		if op == "PUT blog/a.css" {
 			return &storage.Error{Op: "put", Key: "a.css", Err: storage.ErrDenied}
 		}
 		return done()
-	}
+	})
 	v2 := maps.Clone(v1)
 	v2["a.css"] = "a2"
 	_, err := w.deploy(v2)
@@ -228,7 +228,7 @@ func TestDenied(t *testing.T) {
 func TestLostDataAnswer(t *testing.T) {
 	w := newWorld(t)
 	w.must(v1)
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		if op == "PUT blog/index.html" {
 			if err := done(); err != nil {
 				return err
@@ -236,14 +236,14 @@ func TestLostDataAnswer(t *testing.T) {
 			return &storage.Error{Op: "put", Key: "index.html", Err: fmt.Errorf("%w: %w", storage.ErrPrecondition, storage.ErrUnanswered)}
 		}
 		return done()
-	}
+	})
 	v2 := maps.Clone(v1)
 	v2["index.html"] = "home 2"
 	_, err := w.deploy(v2)
 	if err == nil || w.files()["index.html"] != "home" || len(w.head().Doubt) != 1 {
 		t.Errorf("%v; index.html is %q", err, w.files()["index.html"])
 	}
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	w.must(v2)
 	w.check(v2)
 }
@@ -256,7 +256,7 @@ func TestRenewRetries(t *testing.T) {
 			w := newWorld(t)
 			w.must(v1)
 			heads := 0
-			w.spy.hook = func(op string, done func() error) error {
+			w.spy.intercept(func(op string, done func() error) error {
 				if op == "PUT blog/.pandastack/head" {
 					if heads++; heads == 2 && fail { // the first renewal
 						return errors.New("503")
@@ -266,7 +266,7 @@ func TestRenewRetries(t *testing.T) {
 					time.Sleep(10 * time.Minute)
 				}
 				return done()
-			}
+			})
 			v2 := maps.Clone(v1)
 			v2["a.css"], v2["index.html"] = "a2", "home2"
 			_, err := w.deploy(v2)
@@ -284,9 +284,9 @@ func TestPreviewBusy(t *testing.T) {
 	w.must(v1)
 	v2 := maps.Clone(v1)
 	v2["a.css"], v2["index.html"] = "a2", "home2"
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		if op == "PUT blog/index.html" {
-			w.spy.hook = nil
+			w.spy.intercept(nil)
 			p, err := Open(t.Context(), w.options()).Preview(t.Context(), w.desired(v2))
 			if err != nil {
 				t.Error(err)
@@ -296,7 +296,7 @@ func TestPreviewBusy(t *testing.T) {
 			}
 		}
 		return done()
-	}
+	})
 	w.must(v2)
 }
 
@@ -359,13 +359,13 @@ func TestWaiting(t *testing.T) {
 		o := w.options()
 		o.Owner = owner
 		ready, goOn := make(chan struct{}), make(chan struct{})
-		w.spy.hook = func(op string, done func() error) error {
+		w.spy.intercept(func(op string, done func() error) error {
 			if op == "PUT blog/a.css" {
 				close(ready)
 				<-goOn
 			}
 			return done()
-		}
+		})
 		ended := make(chan error, 1)
 		v2 := maps.Clone(v1)
 		v2["a.css"] = "a2"
@@ -375,7 +375,7 @@ func TestWaiting(t *testing.T) {
 		}()
 		<-ready
 		w.spy.mu.Lock()
-		w.spy.hook = nil
+		w.spy.intercept(nil)
 		w.spy.mu.Unlock()
 		return owner, func() error { close(goOn); return <-ended }
 	}
@@ -430,7 +430,7 @@ func TestUnknownCommit(t *testing.T) {
 	v2 := maps.Clone(v1)
 	v2["a.css"], v2["index.html"] = "a2", "home 2"
 	heads, lost := 0, false
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		switch op {
 		case "PUT blog/.pandastack/head":
 			if heads++; heads == 2 {
@@ -443,11 +443,11 @@ func TestUnknownCommit(t *testing.T) {
 			}
 		}
 		return done()
-	}
+	})
 	if _, err := w.deploy(v2); !errors.Is(err, errBroken) {
 		t.Fatalf("got %v", err)
 	}
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	w.strays = 1 // the intent: the commit has given the head back
 	w.must(v2)
 	w.check(v2)
@@ -463,7 +463,7 @@ func TestDoubtsOfSeveralCrashes(t *testing.T) {
 		v := maps.Clone(v1)
 		v["a.css"], v["b.css"] = fmt.Sprint("a", i), fmt.Sprint("b", i)
 		var dead atomic.Bool
-		w.spy.hook = func(op string, done func() error) error {
+		w.spy.intercept(func(op string, done func() error) error {
 			if dead.Load() {
 				return errors.New("dead")
 			}
@@ -471,11 +471,11 @@ func TestDoubtsOfSeveralCrashes(t *testing.T) {
 				dead.Store(true)
 			}
 			return done()
-		}
+		})
 		if _, err := w.deploy(v); err == nil {
 			t.Fatal("no error")
 		}
-		w.spy.hook = nil
+		w.spy.intercept(nil)
 		head := w.head()
 		if head.Busy == nil {
 			t.Fatal("it gave the head back")

@@ -203,13 +203,13 @@ func TestGCMoved(t *testing.T) {
 	w := newWorld(t)
 	w.series(3)
 	other := &world{t: t, bucket: w.bucket, spy: &spy{Store: w.bucket}, site: w.site, src: w.src}
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		if op == "LIST "+stateAt+"blobs/" {
-			w.spy.hook = nil
+			w.spy.intercept(nil)
 			other.must(edition(7))
 		}
 		return done()
-	}
+	})
 	got, err := w.gc(Retention{Keep: 1})
 	if err != nil || len(got.Releases) != 2 || got.Live != w.head().Live {
 		t.Fatalf("%+v, %v", got, err)
@@ -221,17 +221,17 @@ func TestGCMoved(t *testing.T) {
 func TestGCFails(t *testing.T) {
 	w := newWorld(t)
 	live := w.series(4)
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		if strings.HasPrefix(op, "DELETE") {
 			return errBroken
 		}
 		return done()
-	}
+	})
 	got, err := w.gc(Retention{Keep: 1})
 	if !errors.Is(err, ErrUncollected) || got.Bytes != 0 || got.Blobs != 0 {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	if got, err = w.gc(Retention{Keep: 1}); err != nil || got.Bytes == 0 || w.head().Strays {
 		t.Fatalf("%+v, %v", got, err)
 	}
@@ -422,16 +422,16 @@ func TestGCCrash(t *testing.T) {
 func TestForgetAgain(t *testing.T) {
 	w := newWorld(t)
 	live, secrets := w.leak()
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		if w.head().Oldest != "" {
 			return errBroken
 		}
 		return done()
-	}
+	})
 	if _, err := w.gc(Retention{}, "keys.txt"); err == nil {
 		t.Fatal("it did not die")
 	}
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	w.spy.skew += lease + time.Minute
 	if got, err := w.gc(Retention{}, "keys.txt"); err != nil || slices.ContainsFunc(secrets, w.holds) {
 		t.Errorf("%+v, %v", got, err)
@@ -446,7 +446,7 @@ func gcCrash(t *testing.T, forget []string, at int64, after bool, next string) (
 	live, secrets := w.leak()
 	var n atomic.Int64
 	op := ""
-	w.spy.hook = func(asked string, done func() error) error {
+	w.spy.intercept(func(asked string, done func() error) error {
 		switch k := n.Add(1); {
 		case k < at:
 			return done()
@@ -459,9 +459,9 @@ func gcCrash(t *testing.T, forget []string, at int64, after bool, next string) (
 			}
 		}
 		return errBroken
-	}
+	})
 	_, err := w.gc(Retention{Keep: 1}, forget...)
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	if op == "" {
 		return false
 	}

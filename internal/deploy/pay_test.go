@@ -70,17 +70,17 @@ func TestPayAfterCrash(t *testing.T) {
 	w := newWorld(t)
 	w.must(v1)
 	ctx, cancel := context.WithCancel(t.Context())
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		if op == "PUT blog/a.css" {
 			cancel()
 			return ctx.Err()
 		}
 		return done()
-	}
+	})
 	if _, err := Open(ctx, w.options()).Deploy(ctx, w.desired(v1.with(tree{"a.css": "a2"}))); err == nil || len(w.head().Doubt) != 1 {
 		t.Fatalf("%v leaves no doubt", err)
 	}
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	if _, err := Open(t.Context(), w.options()).Pay(t.Context()); !errors.Is(err, ErrUnfinished) {
 		t.Errorf("Pay = %v", err)
 	}

@@ -69,7 +69,9 @@ func (p *pair) open() *Run {
 
 func (p *pair) promote() (event.Finished, error) {
 	p.t.Helper()
-	return p.open().Promote(p.t.Context(), p.promotion())
+	r := p.open()
+	defer func() { <-r.fetched }() // reads on where the source fails first
+	return r.Promote(p.t.Context(), p.promotion())
 }
 
 func (p *pair) mustPromote() event.Finished {
@@ -138,12 +140,12 @@ func TestPromoteLeavesAlone(t *testing.T) {
 	p.must(as(tree{"same.css": "same", "index.html": "home"}, minute)) // back is on the shelf
 	var mu sync.Mutex
 	var from []string
-	p.staging.spy.hook = func(op string, done func() error) error {
+	p.staging.spy.intercept(func(op string, done func() error) error {
 		mu.Lock()
 		defer mu.Unlock()
 		from = append(from, op)
 		return done()
-	}
+	})
 	p.spy.reach = false // so that what is copied across is read through this machine
 	planned, err := p.open().PreviewPromote(t.Context(), p.promotion())
 	if err != nil || planned.Created != 3 || planned.Deleted != 1 || planned.Kept != 1 {
@@ -235,14 +237,14 @@ func TestPromoteNoticesDeploy(t *testing.T) {
 				p.release = first
 			}
 			var once sync.Once
-			p.spy.hook = func(op string, done func() error) error {
+			p.spy.intercept(func(op string, done func() error) error {
 				if op == at {
 					once.Do(func() { p.staging.must(next) })
 				}
 				return done()
-			}
+			})
 			_, err := p.promote()
-			p.spy.hook = nil
+			p.spy.intercept(nil)
 			var moved *SourceMovedError
 			switch {
 			case named && err == nil:
@@ -444,9 +446,11 @@ func TestPromoteCrashAnywhere(t *testing.T) {
 				}
 				return crash
 			}
-			p.spy.hook, p.staging.spy.hook = hook, hook
+			p.spy.intercept(hook)
+			p.staging.spy.intercept(hook)
 			_, err := p.promote()
-			p.spy.hook, p.staging.spy.hook = nil, nil
+			p.spy.intercept(nil)
+			p.staging.spy.intercept(nil)
 			if err == nil {
 				break // more requests allowed than a promote makes
 			}

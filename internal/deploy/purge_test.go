@@ -104,16 +104,16 @@ func TestDoubtedIsAskedFor(t *testing.T) {
 	w.must(v1)
 	w.edge.purged()
 	v2 := v1.with(tree{name: "bytes"})
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		if op == "PUT blog/"+name {
 			return errors.New("down") // it may have been there for a moment
 		}
 		return done()
-	}
+	})
 	if _, err := w.deploy(v2); err == nil {
 		t.Fatal("no error")
 	}
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	w.must(v2)
 	if got := w.edge.purged(); !slices.Equal(got, []string{"https://example.com/" + name}) {
 		t.Errorf("purged %q", got)

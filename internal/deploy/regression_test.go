@@ -73,17 +73,18 @@ func TestExpiredSuspectIsNotKept(t *testing.T) {
 	w.must(v1)
 	v2 := maps.Clone(v1)
 	v2["a.css"] = "changed"
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		if op == "PUT blog/a.css" || w.spy.skew > 0 {
 			w.spy.skew = 1 // dead from here on
 			return errBroken
 		}
 		return done()
-	}
+	})
 	if _, err := w.deploy(v2); err == nil {
 		t.Fatal("it did not fail")
 	}
-	w.spy.hook, w.spy.skew = nil, lease+suspicion+time.Minute
+	w.spy.intercept(nil)
+	w.spy.skew = lease + suspicion + time.Minute
 	w.must(v2)
 	if s := w.head().Suspects; len(s) > 0 {
 		t.Errorf("still suspects %v", s)

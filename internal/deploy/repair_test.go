@@ -123,7 +123,7 @@ func TestRepairCrash(t *testing.T) {
 // that many.
 func (w *world) dies(n int, after bool) bool {
 	count, dead := -1, false
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		w.spy.mu.Lock()
 		write := !strings.HasPrefix(op, "GET ")
 		if write && !dead {
@@ -141,9 +141,9 @@ func (w *world) dies(n int, after bool) bool {
 			return errBroken
 		}
 		return err
-	}
+	})
 	_ = w.repair()
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	w.spy.skew += lease + time.Minute // nobody holds the head any more
 	return dead
 }

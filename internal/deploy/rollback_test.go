@@ -171,7 +171,7 @@ func TestCrashInRollback(t *testing.T) {
 		w.must(v2)
 		count := 0
 		crash := errors.New("crashed")
-		w.spy.hook = func(_ string, done func() error) error {
+		w.spy.intercept(func(_ string, done func() error) error {
 			w.spy.mu.Lock()
 			count++
 			now := count
@@ -180,9 +180,9 @@ func TestCrashInRollback(t *testing.T) {
 				return crash
 			}
 			return done()
-		}
+		})
 		_, err := w.rollback("")
-		w.spy.hook = nil
+		w.spy.intercept(nil)
 		if err == nil {
 			return
 		}
@@ -214,7 +214,7 @@ func TestLateRequest(t *testing.T) {
 	late := make(chan func() error, 1)
 	stop := errors.New("stalled")
 	stalled := false
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		w.spy.mu.Lock()
 		defer w.spy.mu.Unlock()
 		if op == "PUT blog/index.html" && !stalled {
@@ -226,11 +226,11 @@ func TestLateRequest(t *testing.T) {
 			return stop
 		}
 		return done()
-	}
+	})
 	if _, err := w.deploy(v2); err == nil {
 		t.Fatal("no error")
 	}
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	w.spy.skew = lease + time.Second
 	v3 := maps.Clone(v1)
 	v3["b.css"] = "b3"

@@ -31,17 +31,17 @@ func TestBlobNeededAnew(t *testing.T) {
 	}
 	var meanwhile error
 	nested := false
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		if !nested && strings.HasPrefix(op, "DELETE ") && strings.Contains(op, "/blobs/") {
 			nested = true
 			meanwhile = deploy("c")
 		}
 		return done()
-	}
+	})
 	if err := deploy("a"); err != nil { // the blob of "a" is that of a release that is no longer kept
 		t.Fatal(err)
 	}
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	if !nested {
 		t.Fatal("no blob was dropped")
 	}
@@ -60,7 +60,7 @@ func TestRestoreSparesForeignObject(t *testing.T) {
 	w.must(v1)
 	v2 := maps.Clone(v1)
 	v2["a.css"], v2["b.css"] = "a2", "b2"
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		if op != "PUT blog/b.css" {
 			return done()
 		}
@@ -70,9 +70,9 @@ func TestRestoreSparesForeignObject(t *testing.T) {
 			err = errors.Join(err, storage.ErrUnanswered)
 		}
 		return err
-	}
+	})
 	_, err := w.deploy(v2)
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	var foreign *ForeignError
 	var partial *PartialError
 	if !errors.As(err, &foreign) || !errors.As(err, &partial) || fmt.Sprint(partial.Paths) != "[b.css]" {

@@ -21,7 +21,7 @@ func TestUnlock(t *testing.T) {
 	v2 := maps.Clone(v1)
 	v2["a.css"], v2["index.html"] = "a2", "home 2"
 	var dead atomic.Bool
-	w.spy.hook = func(op string, done func() error) error {
+	w.spy.intercept(func(op string, done func() error) error {
 		if dead.Load() {
 			return errors.New("dead")
 		}
@@ -29,11 +29,11 @@ func TestUnlock(t *testing.T) {
 			dead.Store(true)
 		}
 		return done()
-	}
+	})
 	if _, err := w.deploy(v2); err == nil {
 		t.Fatal("no error")
 	}
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	var locked *LockedError
 	if _, err := w.deploy(v2); !errors.As(err, &locked) {
 		t.Fatalf("got %v", err)

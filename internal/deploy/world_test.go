@@ -38,9 +38,16 @@ type spy struct {
 	log  []string
 	skew time.Duration                            // of the server's clock
 	aged []string                                 // ETags of objects that are an hour older than they are
-	hook func(op string, done func() error) error // nil: done()
+	hook func(op string, done func() error) error // see intercept
 	// reach: it can copy from other spies, too.
 	reach bool
+}
+
+// intercept has each request that follows go through hook; nil lets it pass.
+func (s *spy) intercept(hook func(op string, done func() error) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hook = hook
 }
 
 func (s *spy) do(op string, f func() error) error {
@@ -380,12 +387,12 @@ var errBroken = errors.New("broken")
 
 // fail makes one operation fail without being done.
 func (w *world) fail(op string) {
-	w.spy.hook = func(asked string, done func() error) error {
+	w.spy.intercept(func(asked string, done func() error) error {
 		if asked == op {
 			return errBroken
 		}
 		return done()
-	}
+	})
 }
 
 // oweDeletion takes docs/index.html out of v1 in a deploy that cannot delete
@@ -398,7 +405,7 @@ func (w *world) oweDeletion() tree {
 	if _, err := w.deploy(v2); !errors.Is(err, ErrOwed) {
 		w.t.Fatalf("got %v, want a debt", err)
 	}
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	return v2
 }
 
