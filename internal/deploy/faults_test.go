@@ -374,9 +374,7 @@ func TestWaiting(t *testing.T) {
 			ended <- err
 		}()
 		<-ready
-		w.spy.mu.Lock()
 		w.spy.intercept(nil)
-		w.spy.mu.Unlock()
 		return owner, func() error { close(goOn); return <-ended }
 	}
 	v3 := maps.Clone(v1)
