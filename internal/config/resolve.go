@@ -23,6 +23,8 @@ const (
 	defaultRootDir      = "."
 	defaultBuildTimeout = "1h"
 	defaultKeep         = 10
+	// A browser tab is seldom open for longer than a day without a new page.
+	defaultRetainAssets = "24h"
 	// Half a site is gone by mistake far more often than on purpose.
 	defaultMaxDelete = "50%"
 	defaultMaxShrink = "50%"
@@ -42,7 +44,7 @@ const DefaultLocalPath = ".pandastack/local"
 type Resolved struct {
 	// Config is the result: merged, checked and in normal form. Prefixes
 	// end in a slash, header names are canonical, and Environments and
-	// Schema are empty. Releases.Keep, Purge, Proof, Guards.MaxDelete and
+	// Schema are empty. Releases, Purge, Proof, Guards.MaxDelete and
 	// Guards.MaxShrink are set.
 	Config Config
 	// Environment is the environment block that was used. Empty: none.
@@ -99,7 +101,7 @@ func resolveIn(o Options, environment string, origin Origin) (*Resolved, error) 
 func defaults() *node {
 	root := &node{kind: object, origin: Origin{Source: "default"}}
 	for path, value := range map[string]string{
-		"type": defaultType, "rootDir": defaultRootDir, "buildTimeout": defaultBuildTimeout,
+		"type": defaultType, "rootDir": defaultRootDir, "buildTimeout": defaultBuildTimeout, "releases.retainAssets": defaultRetainAssets,
 		"purge.notFound": defaultNotFound, "proof.mode": defaultProof, "proof.timeout": defaultProofTimeout,
 		"guards.maxDelete": defaultMaxDelete, "guards.maxShrink": defaultMaxShrink,
 	} {

@@ -76,6 +76,12 @@ func (r *Resolved) ProofTimeout() time.Duration {
 	return d
 }
 
+// RetainAssets returns Config.Releases.RetainAssets as a duration, 0 or more.
+func (r *Resolved) RetainAssets() time.Duration {
+	d, _ := parseRetention(r.Config.Releases.RetainAssets) // Resolve checked it
+	return d
+}
+
 // LockTimeout returns the setting lock-timeout as a duration, 0 or more.
 func (r *Resolved) LockTimeout() time.Duration {
 	value, _, _ := Find("lock-timeout", r.layers...)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/url"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -33,32 +35,33 @@ const reserved = ".pandastack"
 
 // rules holds the rules by Go field; of a list or map, for its elements.
 var rules = map[string]rule{
-	"Config.RootDir":      {normal: cleanPath},
-	"Config.OutputDir":    {checkOutputDir, cleanPath},
-	"Config.BuildTimeout": {check: checkDuration},
-	"Config.SiteURL":      {check: checkURL},
-	"Proof.Timeout":       {check: checkDuration},
-	"Config.Ignore":       {check: checkIgnore},
-	"Storage.Bucket":      {check: checkBucket},
-	"Storage.StateBucket": {check: checkBucket},
-	"Storage.Prefix":      {checkPrefix, normalPrefix},
-	"Storage.StatePrefix": {checkKeyPath, normalPrefix},
-	"Storage.Region":      {check: checkRegion},
-	"Storage.Endpoint":    {checkEndpoint, func(v string) string { return strings.TrimRight(v, "/") }},
-	"Storage.AccountID":   {check: checkCloudflareID},
-	"Storage.KMSKeyID":    {check: checkWord},
-	"CDN.ZoneID":          {check: checkCloudflareID},
-	"CDN.Tag":             {check: checkTag},
-	"CDN.DistributionID":  {check: checkDistribution},
-	"CDN.ServiceID":       {check: checkService},
-	"CDN.PullZone":        {check: checkPullZone},
-	"CDN.URL":             {check: checkWebhook},
-	"Purge.Hosts":         {checkHost, strings.ToLower},
-	"Purge.QueryStrings":  {checkQuery, func(v string) string { return strings.TrimPrefix(v, "?") }},
-	"Purge.Origins":       {checkOrigin, strings.ToLower},
-	"Purge.NotFound":      {checkKeyPath, func(v string) string { return strings.TrimPrefix(v, "/") }},
-	"HeaderRule.Source":   {check: checkPattern},
-	"HeaderRule.Headers":  {normal: strings.TrimSpace},
+	"Config.RootDir":        {normal: cleanPath},
+	"Config.OutputDir":      {checkOutputDir, cleanPath},
+	"Config.BuildTimeout":   {check: checkDuration},
+	"Config.SiteURL":        {check: checkURL},
+	"Proof.Timeout":         {check: checkDuration},
+	"Releases.RetainAssets": {check: checkRetention},
+	"Config.Ignore":         {check: checkIgnore},
+	"Storage.Bucket":        {check: checkBucket},
+	"Storage.StateBucket":   {check: checkBucket},
+	"Storage.Prefix":        {checkPrefix, normalPrefix},
+	"Storage.StatePrefix":   {checkKeyPath, normalPrefix},
+	"Storage.Region":        {check: checkRegion},
+	"Storage.Endpoint":      {checkEndpoint, func(v string) string { return strings.TrimRight(v, "/") }},
+	"Storage.AccountID":     {check: checkCloudflareID},
+	"Storage.KMSKeyID":      {check: checkWord},
+	"CDN.ZoneID":            {check: checkCloudflareID},
+	"CDN.Tag":               {check: checkTag},
+	"CDN.DistributionID":    {check: checkDistribution},
+	"CDN.ServiceID":         {check: checkService},
+	"CDN.PullZone":          {check: checkPullZone},
+	"CDN.URL":               {check: checkWebhook},
+	"Purge.Hosts":           {checkHost, strings.ToLower},
+	"Purge.QueryStrings":    {checkQuery, func(v string) string { return strings.TrimPrefix(v, "?") }},
+	"Purge.Origins":         {checkOrigin, strings.ToLower},
+	"Purge.NotFound":        {checkKeyPath, func(v string) string { return strings.TrimPrefix(v, "/") }},
+	"HeaderRule.Source":     {check: checkPattern},
+	"HeaderRule.Headers":    {normal: strings.TrimSpace},
 }
 
 // check returns what is wrong with a text, or nil.
@@ -120,6 +123,35 @@ func cleanPath(v string) string { return path.Clean(filepath.ToSlash(v)) }
 func checkDuration(v string) *problem {
 	if d, err := time.ParseDuration(v); err != nil || d <= 0 {
 		return &problem{msg: fmt.Sprintf("is %q, which is not a time", v), hint: "Write a number with a unit, for example 90s, 20m or 1h30m."}
+	}
+	return nil
+}
+
+// inDays is a time with a number of days before the units of
+// time.ParseDuration.
+var inDays = regexp.MustCompile(`^([0-9]{1,5})d(.*)$`)
+
+// parseRetention returns a time of 0 or more.
+func parseRetention(v string) (time.Duration, error) {
+	var days time.Duration
+	if m := inDays.FindStringSubmatch(v); m != nil {
+		n, _ := strconv.Atoi(m[1]) // the pattern leaves no error
+		days, v = time.Duration(n)*24*time.Hour, cmp.Or(m[2], "0")
+	}
+	d, err := time.ParseDuration(v)
+	if err == nil && (d < 0 || d > maxRetention-days) {
+		err = errTooLarge
+	}
+	return days + d, err
+}
+
+// maxRetention bounds how long an asset stays: what is meant for ever belongs
+// into the output.
+const maxRetention = 99999 * 24 * time.Hour
+
+func checkRetention(v string) *problem {
+	if _, err := parseRetention(v); err != nil {
+		return &problem{msg: fmt.Sprintf("is %q, which is not a time", v), hint: `Write a number with a unit, for example "36h" or "7d", or "0".`}
 	}
 	return nil
 }

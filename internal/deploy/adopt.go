@@ -55,7 +55,7 @@ func (r *Run) adopt(ctx context.Context, v *view, a aim) error {
 
 // lacks reports whether a desired path is not live.
 func (v *view) lacks(desired []Desired) bool {
-	return slices.ContainsFunc(desired, func(d Desired) bool { return !v.has(d.Path) })
+	return slices.ContainsFunc(desired, func(d Desired) bool { return !v.has(d.Path) && !v.retains(d.Path) })
 }
 
 func (v *view) has(path string) bool {
@@ -90,7 +90,7 @@ func (r *Run) survey(ctx context.Context, v *view) (*survey, error) {
 		switch {
 		case isState && dir != "" && rest == state.HeadKey:
 			s.nested = append(s.nested, dir)
-		case isState, info.Key == "", v.has(info.Key):
+		case isState, info.Key == "", v.has(info.Key), v.retains(info.Key):
 		default:
 			s.foreign[info.Key] = info
 		}

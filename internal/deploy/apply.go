@@ -22,7 +22,7 @@ func (r *Run) apply(ctx context.Context, t *tx, a aim, p *plan.Plan) (event.Fini
 	defer t.close(nil)
 	aborted := r.abort(t)
 	touches := touches(t.view, p)
-	release := len(touches) > 0 || a.of != nil || a.mend != nil && a.mend.Changed // else there are only debts
+	release := len(touches) > 0 || len(p.Changes) > 0 || a.of != nil || a.mend != nil && a.mend.Changed // else there are only debts
 	if release {
 		u := &upload{Run: r, aim: a, plan: p, files: files(a.desired), unmoved: r.unmoved(p)}
 		wrote, err := r.publish(t, u, a, touches)
@@ -74,6 +74,9 @@ func touches(v *view, p *plan.Plan) []state.Touch {
 	}
 	var out []state.Touch
 	for _, c := range p.Changes {
+		if c.Op == plan.Retire || c.Op == plan.Revive {
+			continue // its object stays as it is, in doubt or not
+		}
 		delete(doubted, c.Path())
 		switch {
 		case c.Op == plan.Delete:
@@ -146,7 +149,7 @@ func (r *Run) displace(t *tx, u *upload) (err error) {
 	if err := u.shelf.refill(t.ctx, t.view, u.aim.mend); err != nil {
 		return err
 	}
-	changes := u.displaced()
+	changes := u.displaced(t)
 	if len(changes) == 0 {
 		return nil
 	}
@@ -161,11 +164,20 @@ func (r *Run) displace(t *tx, u *upload) (err error) {
 // displaced returns the changes that drop bytes, and those for which a copy of
 // the bytes is needed: headers can only be taken from an object by copying it
 // from another place, where there is no file.
-func (u *upload) displaced() []plan.Change {
+func (u *upload) displaced(t *tx) []plan.Change {
+	kept, _ := t.view.history(u.Keep)
+	brought := map[storage.Digest]bool{}
+	for _, c := range u.plan.Changes {
+		if c.New != nil && c.Writes() && u.files[c.Path()] == "" {
+			brought[c.New.SHA256] = true
+		}
+	}
 	return slices.DeleteFunc(slices.Clone(u.plan.Changes), func(c plan.Change) bool {
 		switch c.Op {
-		case plan.Update, plan.Delete:
+		case plan.Update:
 			return false
+		case plan.Delete: // a retired object may be needed by nobody any more
+			return c.Retired != nil && !slices.Contains(kept, c.Retired.Last) && !brought[c.Old.SHA256]
 		case plan.Headers:
 			return keepsNames(c) || u.files[c.Path()] != ""
 		}
@@ -177,7 +189,7 @@ func (u *upload) displaced() []plan.Change {
 func (r *Run) record(t *tx, u *upload, a aim) *state.Release {
 	rel := &state.Release{
 		ID: t.id, Parent: t.view.head.Live, Site: r.Site, Source: r.Source, Tool: r.Tool, Forced: r.Force,
-		Created: r.Now().Add(t.skew).UTC(), Objects: u.plan.Objects,
+		Created: r.Now().Add(t.skew).UTC(), Objects: u.plan.Objects, Retired: u.plan.Retired,
 	}
 	if a.of != nil {
 		rel.RollbackTo = a.of.ID
@@ -192,7 +204,7 @@ func (r *Run) record(t *tx, u *upload, a aim) *state.Release {
 		rel.Source = sourceOf(a.mend.Release, rel.Source)
 	}
 	rel.History, t.drop.releases = t.view.history(r.Keep)
-	rel.Blobs, t.drop.blobs = u.shelf.list(rel.History, rel.Objects)
+	rel.Blobs, t.drop.blobs = u.shelf.list(rel)
 	t.drop.listed = u.shelf.listed
 	for _, b := range t.drop.blobs {
 		if u.shelf.found[b.SHA256] {
@@ -291,7 +303,7 @@ type upload struct {
 // stages writes stage by stage; the next begins when the one before is done.
 // Changes are in the order of their stages.
 func (u *upload) stages(ctx context.Context) error {
-	changes := slices.DeleteFunc(slices.Clone(u.plan.Changes), func(c plan.Change) bool { return c.Op == plan.Delete || c.Op == plan.Adopt })
+	changes := slices.DeleteFunc(slices.Clone(u.plan.Changes), func(c plan.Change) bool { return c.Op == plan.Delete || !c.Writes() })
 	u.total = len(changes)
 	for _, c := range changes {
 		u.nbytes += u.sent(u.aim, c)
@@ -312,7 +324,7 @@ func (u *upload) stages(ctx context.Context) error {
 // sent returns how many bytes a change uploads: a rollback and a repair find
 // them in the bucket, a promote in another one.
 func (r *Run) sent(a aim, c plan.Change) int64 {
-	if c.New == nil || c.Op == plan.Adopt || a.of != nil || a.from != nil || a.mend != nil || r.viaCopy(c) {
+	if c.New == nil || !c.Writes() || a.of != nil || a.from != nil || a.mend != nil || r.viaCopy(c) {
 		return 0
 	}
 	return c.New.Size

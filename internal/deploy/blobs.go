@@ -58,6 +58,9 @@ func (r *Run) newShelf(ctx context.Context, v *view) (*shelf, error) {
 		return s, nil
 	}
 	if v.release != nil {
+		for _, t := range v.release.Retired {
+			last[t.SHA256] = max(last[t.SHA256], t.Last)
+		}
 		for i := range v.release.Objects {
 			last[v.release.Objects[i].SHA256] = v.head.Live
 		}
@@ -86,13 +89,18 @@ func (s *shelf) retain(v *view) {
 	if v.release == nil || len(v.doubted) == 0 {
 		return
 	}
-	for i := range v.release.Objects {
-		o := &v.release.Objects[i]
+	retain := func(o *state.Object, last string) {
 		_, doubted := slices.BinarySearch(v.doubted, o.Path)
 		if b, ok := s.blobs[o.SHA256]; ok && doubted {
-			b.Last = v.release.ID
+			b.Last = max(b.Last, last)
 			s.blobs[o.SHA256] = b
 		}
+	}
+	for i := range v.release.Objects {
+		retain(&v.release.Objects[i], v.release.ID)
+	}
+	for i := range v.release.Retired {
+		retain(&v.release.Retired[i].Object, v.release.Retired[i].Last)
 	}
 }
 
@@ -111,7 +119,11 @@ func (s *shelf) displace(ctx context.Context, v *view, changes []plan.Change) er
 		} else if c.Op == plan.Delete {
 			g.Go(func() error { return s.intact(gctx, c.Old) })
 		}
-		b.Last = v.head.Live
+		last := v.head.Live
+		if c.Retired != nil {
+			last = c.Retired.Last
+		}
+		b.Last = max(b.Last, last)
 		s.blobs[c.Old.SHA256] = b
 		delete(s.found, c.Old.SHA256)
 	}
@@ -153,17 +165,23 @@ func (s *shelf) displaceOne(ctx context.Context, o *state.Object) error {
 	}
 }
 
-// list returns the blobs that are kept while the releases in history are,
+// list returns the blobs that are kept while those are that the release keeps,
 // sorted, and those that are not. What was only found is not kept where the
-// new objects have the same bytes.
-func (s *shelf) list(history []string, objects []state.Object) (kept, dropped []state.Blob) {
-	for i := range objects {
-		if d := objects[i].SHA256; s.found[d] {
-			s.blobs[d] = state.Blob{SHA256: d, Size: objects[i].Size}
+// release's objects, or the retired ones, have the same bytes.
+func (s *shelf) list(rel *state.Release) (kept, dropped []state.Blob) {
+	forget := func(o *state.Object) {
+		if s.found[o.SHA256] {
+			s.blobs[o.SHA256] = state.Blob{SHA256: o.SHA256, Size: o.Size}
 		}
 	}
+	for i := range rel.Objects {
+		forget(&rel.Objects[i])
+	}
+	for i := range rel.Retired {
+		forget(&rel.Retired[i].Object)
+	}
 	for _, b := range s.blobs {
-		if slices.Contains(history, b.Last) {
+		if slices.Contains(rel.History, b.Last) {
 			kept = append(kept, b)
 		} else {
 			dropped = append(dropped, b)

@@ -49,8 +49,7 @@ func (r *Run) abort(t *tx) int {
 				u.Key = state.BlobKey(*touch.SHA256)
 				blobs = append(blobs, u)
 			}
-			if i, ok := find(t.view.release, touch.Path); ok {
-				old := t.view.release.Objects[i]
+			if old := recorded(t.view.release, touch.Path); old != nil {
 				u.Key, u.Size = state.BlobKey(old.SHA256), old.Size
 				blobs = append(blobs, u)
 			}
@@ -78,12 +77,20 @@ func (r *Run) abortIn(ctx context.Context, s storage.Store, uploads []storage.Up
 	return n
 }
 
-// find returns the place of a path in a release, which may be nil.
-func find(rel *state.Release, path string) (int, bool) {
+// recorded returns what a release, which may be nil, says of a path, live or
+// retired, or nil.
+func recorded(rel *state.Release, path string) *state.Object {
 	if rel == nil {
-		return 0, false
+		return nil
 	}
-	return slices.BinarySearchFunc(rel.Objects, path, func(o state.Object, path string) int { return strings.Compare(o.Path, path) })
+	i, ok := slices.BinarySearchFunc(rel.Objects, path, func(o state.Object, path string) int { return strings.Compare(o.Path, path) })
+	if ok {
+		return &rel.Objects[i]
+	}
+	if i, ok := findRetired(rel.Retired, path); ok {
+		return &rel.Retired[i].Object
+	}
+	return nil
 }
 
 // tidy removes from the state what nothing refers to any more. A run that

@@ -79,12 +79,12 @@ func (s *settlement) inOrder(keys []string) [][]string {
 }
 
 // deletable returns the paths that a debt deletes and that the live release
-// does not have again. What an earlier deploy could not delete may be another
+// neither has nor retains. What an earlier deploy could not delete may be another
 // object by now: it is looked at.
 func (s *settlement) deletable(d debt) ([]string, error) {
 	var keys []string
 	for _, t := range d.touches {
-		if !t.Delete || s.plan.Has(t.Path) {
+		if !t.Delete || s.plan.Has(t.Path) || s.plan.Retains(t.Path) {
 			continue
 		}
 		ours := true

@@ -45,6 +45,9 @@ type Options struct {
 	// Keep is how many former releases are kept: those that a rollback can
 	// bring back. 0 keeps none.
 	Keep int
+	// Retain is how long objects with a fingerprinted name stay that a
+	// release no longer has. 0: they are deleted at once.
+	Retain time.Duration
 	// Order compares this run with the mark; nil: the order is not known.
 	Order func(context.Context, state.Mark) Order
 	// Force overrides the order.
@@ -178,7 +181,7 @@ func (r *Run) preview(ctx context.Context, v *view, a aim) (event.Planned, error
 	if err := r.adopt(ctx, v, a); err != nil {
 		return event.Planned{}, err
 	}
-	p, err := r.diff(v, a.desired)
+	p, err := r.compare(ctx, v, a)
 	if err != nil {
 		return event.Planned{}, err
 	}
@@ -207,13 +210,16 @@ func (r *Run) reachable(ctx context.Context, v *view, a aim, p *plan.Plan) error
 	return v.reach(p, s, a.from)
 }
 
-// diff compares the desired objects with what is live.
-func (r *Run) diff(v *view, desired []Desired) (*plan.Plan, error) {
-	objects := make([]state.Object, len(desired))
-	for i := range desired {
-		objects[i] = desired[i].Object
+// diff compares the desired objects with what is in the bucket.
+func (r *Run) diff(v *view, a aim) (*plan.Plan, error) {
+	objects := make([]state.Object, len(a.desired))
+	for i := range a.desired {
+		objects[i] = a.desired[i].Object
 	}
-	p, err := plan.Diff(plan.Input{Desired: objects, Live: v.objects, Foreign: v.adopted, MixedPaths: r.MixedPaths})
+	p, err := plan.Diff(plan.Input{
+		Desired: objects, Live: v.objects, Foreign: v.adopted, MixedPaths: r.MixedPaths,
+		Retirement: r.retirement(v, a),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -229,7 +235,7 @@ func (r *Run) check(p *plan.Plan) error {
 	}
 	var refused RefusedError
 	for _, ch := range p.Changes {
-		if ch.New == nil {
+		if ch.New == nil || !ch.Writes() {
 			continue
 		}
 		if err := c.Check(ch.New.Path, ch.New.Size, ch.New.Headers); err != nil {
@@ -299,7 +305,7 @@ func (r *Run) try(ctx context.Context, v *view, aimAt func(context.Context, *vie
 	if err := r.adopt(ctx, v, a); err != nil {
 		return event.Finished{}, err
 	}
-	p, err := r.diff(v, a.desired)
+	p, err := r.compare(ctx, v, a)
 	if err != nil {
 		return event.Finished{}, err
 	}

@@ -23,7 +23,7 @@ func (r *Run) planned(v *view, a aim, p *plan.Plan) event.Planned {
 	e := event.Planned{Target: r.Target, Live: v.head.Live, Changes: []event.Change{}, Owed: v.owed()}
 	counts := count(p)
 	e.Created, e.Updated, e.Headers, e.Deleted, e.Kept = counts[plan.Create], counts[plan.Update], counts[plan.Headers], counts[plan.Delete], counts[keep]
-	e.Adopted = counts[adopted]
+	e.Adopted, e.Retired, e.Revived = counts[adopted], counts[plan.Retire], counts[plan.Revive]
 	for _, c := range p.Changes {
 		ec := event.Change{Op: string(c.Op), Path: c.Path(), Stage: c.Stage.String(), Reason: c.Reason, Adopted: c.Adopted}
 		if c.Old != nil {
@@ -51,7 +51,7 @@ func count(p *plan.Plan) map[plan.Op]int {
 	n := map[plan.Op]int{keep: len(p.Objects)}
 	for _, c := range p.Changes {
 		n[c.Op]++
-		if c.New != nil && c.Op != plan.Adopt {
+		if c.New != nil && c.Writes() {
 			n[keep]--
 		}
 		if c.Adopted {
@@ -68,6 +68,7 @@ func (r *Run) finished(release, parent string, a aim, p *plan.Plan) event.Finish
 		Release: release, Parent: parent, Target: r.Target, Elapsed: r.Now().Sub(r.start),
 		Created: counts[plan.Create], Updated: counts[plan.Update], Headers: counts[plan.Headers],
 		Deleted: counts[plan.Delete], Kept: counts[keep], Adopted: counts[adopted],
+		Retired: counts[plan.Retire], Revived: counts[plan.Revive],
 	}
 	for _, c := range p.Changes {
 		e.BytesUploaded += r.sent(a, c)

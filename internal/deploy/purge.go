@@ -75,6 +75,9 @@ func (v *view) unasked(a aim, p *plan.Plan) map[string]bool {
 	for _, b := range v.release.Blobs {
 		had[b.SHA256] = true
 	}
+	for _, t := range v.release.Retired {
+		had[t.SHA256] = true // it is gone from where it should still be
+	}
 	out := map[string]bool{}
 	for _, c := range p.Changes {
 		if c.Op == plan.Create && site.RoleOf(c.Path(), c.New.Headers[storage.ContentType]) == site.Fingerprinted && !had[c.New.SHA256] {

@@ -202,7 +202,7 @@ func (r *Run) mend(ctx context.Context, v *view, x *history.Verification) (event
 	}
 	unmended := v.expose(x)
 	a := aim{desired: wishes(attainable(x)), mend: x}
-	p, err := r.diff(v, a.desired)
+	p, err := r.compare(ctx, v, a)
 	if err != nil {
 		return event.Finished{}, err
 	}
@@ -301,20 +301,32 @@ func (v *view) adopts(path string) *storage.Digest {
 	return nil
 }
 
+// at returns the object at a path, live or retired, and the newest release that
+// had it, or nil.
+func (v *view) at(path string) (o *state.Object, last string) {
+	if i, ok := slices.BinarySearchFunc(v.objects, path, func(o state.Object, path string) int { return cmp.Compare(o.Path, path) }); ok {
+		return &v.objects[i], v.head.Live
+	}
+	if i, ok := findRetired(v.retired, path); ok {
+		return &v.retired[i].Object, v.retired[i].Last
+	}
+	return nil, ""
+}
+
 // refill copies the bytes of lost blobs again from where they are live.
 func (s *shelf) refill(ctx context.Context, v *view, x *history.Verification) error {
 	if x == nil {
 		return nil
 	}
 	for d, path := range x.Lost {
-		i, ok := slices.BinarySearchFunc(v.objects, path, func(o state.Object, path string) int { return cmp.Compare(o.Path, path) })
-		if !ok {
+		o, last := v.at(path)
+		if o == nil {
 			continue
 		}
-		if err := s.displaceOne(ctx, &v.objects[i]); err != nil {
+		if err := s.displaceOne(ctx, o); err != nil {
 			return err
 		}
-		s.blobs[d] = state.Blob{SHA256: d, Size: v.objects[i].Size, Last: v.head.Live}
+		s.blobs[d] = state.Blob{SHA256: d, Size: o.Size, Last: last}
 	}
 	return nil
 }

@@ -95,6 +95,9 @@ func (v *view) reach(p *plan.Plan, s *shelf, from *origin) error {
 	for i := range v.objects {
 		have[v.objects[i].SHA256] = true // it stays, or it is displaced
 	}
+	for i := range v.retired {
+		have[v.retired[i].SHA256] = true
+	}
 	for d := range s.blobs {
 		have[d] = true
 	}
@@ -139,6 +142,10 @@ func (r *Run) unmoved(p *plan.Plan) map[storage.Digest]storage.CopySource {
 		if c.Op == plan.Headers { // its ETag may change meanwhile
 			m[c.Old.SHA256] = storage.CopySource{Store: r.Live, Key: c.Path(), Size: c.Old.Size}
 		}
+	}
+	for i := range p.Retired {
+		o := &p.Retired[i].Object
+		m[o.SHA256] = storage.CopySource{Store: r.Live, Key: o.Path, ETag: o.ETag, Size: o.Size}
 	}
 	for i := range p.Objects {
 		if o := &p.Objects[i]; o.ETag != "" {

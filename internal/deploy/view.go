@@ -22,14 +22,15 @@ import (
 
 // view is what a run knows of the bucket.
 type view struct {
-	head    *state.Head    // never nil; empty before the first deploy
-	etag    string         // of the head; empty: there is none
-	raw     []byte         // the head as it is stored
-	now     time.Time      // the server's clock when the head was read
-	skew    time.Duration  // how far the server's clock is ahead of ours
-	release *state.Release // nil before the first
-	objects []state.Object // as they are in the bucket, as far as it is known
-	doubted []string       // paths that unfinished deploys may have touched; sorted
+	head    *state.Head     // never nil; empty before the first deploy
+	etag    string          // of the head; empty: there is none
+	raw     []byte          // the head as it is stored
+	now     time.Time       // the server's clock when the head was read
+	skew    time.Duration   // how far the server's clock is ahead of ours
+	release *state.Release  // nil before the first
+	objects []state.Object  // as they are in the bucket, as far as it is known
+	retired []state.Retired // those that the release retains, as they are in the bucket
+	doubted []string        // paths that unfinished deploys may have touched; sorted
 	debts   []debt
 	adopted map[string]bool // paths of objects that no release put there, and that this run takes over
 	void    []string        // ids of debts that nobody can, or has to, pay any more
@@ -154,7 +155,7 @@ func (r *Run) read(ctx context.Context) (*view, error) {
 		return nil, &state.CorruptError{Kind: "release", Err: fmt.Errorf("it is that of %s, not of %s", v.release.ID, v.head.Live)}
 	}
 	v.head.Trim(v.release)
-	v.objects = v.release.Objects
+	v.objects, v.retired = v.release.Objects, v.release.Retired
 	return v, nil
 }
 
@@ -331,6 +332,16 @@ func (r *Run) inspect(ctx context.Context, v *view, looks map[string]*look) erro
 			kept = append(kept, o)
 		}
 	}
+	retired := make([]state.Retired, 0, len(v.retired))
+	due := map[string]state.Retired{}
+	for _, t := range v.retired {
+		if l := looks[t.Path]; l != nil {
+			l.claims = append(l.claims, claim{digest: t.SHA256})
+			known[t.Path], due[t.Path] = t.Object, t
+		} else {
+			retired = append(retired, t)
+		}
+	}
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(r.Workers)
@@ -344,7 +355,10 @@ func (r *Run) inspect(ctx context.Context, v *view, looks map[string]*look) erro
 			was, listed := known[path]
 			mu.Lock()
 			defer mu.Unlock()
-			if ok {
+			if t, was := due[path]; ok && was && t.SHA256 == o.SHA256 {
+				t.Object = o
+				retired = append(retired, t)
+			} else if ok {
 				kept = append(kept, o)
 			}
 			if l.doubted || ok != listed || ok && !sameObject(o, was) {
@@ -358,7 +372,8 @@ func (r *Run) inspect(ctx context.Context, v *view, looks map[string]*look) erro
 	}
 	slices.Sort(v.doubted)
 	slices.SortFunc(kept, func(a, b state.Object) int { return cmp.Compare(a.Path, b.Path) })
-	v.objects = kept
+	slices.SortFunc(retired, func(a, b state.Retired) int { return cmp.Compare(a.Path, b.Path) })
+	v.objects, v.retired = kept, retired
 	return nil
 }
 

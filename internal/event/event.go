@@ -103,7 +103,7 @@ type Message struct {
 
 // Change is one difference between the live site and the desired one.
 type Change struct {
-	Op      string `json:"op"` // create, update, headers, adopt, delete
+	Op      string `json:"op"` // create, update, headers, adopt, retire, revive, delete
 	Path    string `json:"path"`
 	Size    int64  `json:"size"`               // bytes, as desired; of a deletion, as it was
 	OldSize int64  `json:"old_size,omitempty"` // bytes, as live, where it was live
@@ -125,18 +125,22 @@ type HeaderChange struct {
 
 // Planned is the plan, before anything is written.
 type Planned struct {
-	Target      string   `json:"target"`         // where, for example "s3://www/blog/"
-	Live        string   `json:"live,omitempty"` // the live release's id; empty before the first
-	Changes     []Change `json:"changes"`
-	Created     int      `json:"created"`
-	Updated     int      `json:"updated"`
-	Headers     int      `json:"headers"` // same bytes, other headers
-	Deleted     int      `json:"deleted"`
-	Kept        int      `json:"kept"`
-	Adopted     int      `json:"adopted,omitempty"` // of all these, taken over from somebody else
-	UploadBytes int64    `json:"upload_bytes"`
-	TotalBytes  int64    `json:"total_bytes"` // of the whole desired site
-	PurgeURLs   int      `json:"purge_urls"`
+	Target  string   `json:"target"`         // where, for example "s3://www/blog/"
+	Live    string   `json:"live,omitempty"` // the live release's id; empty before the first
+	Changes []Change `json:"changes"`
+	Created int      `json:"created"`
+	Updated int      `json:"updated"`
+	Headers int      `json:"headers"` // same bytes, other headers
+	Deleted int      `json:"deleted"`
+	Kept    int      `json:"kept"`
+	Adopted int      `json:"adopted,omitempty"` // of all these, taken over from somebody else
+	// Retired counts those that the site no longer has and that stay for a
+	// while, Revived those of Kept that had been retired.
+	Retired     int   `json:"retired,omitempty"`
+	Revived     int   `json:"revived,omitempty"`
+	UploadBytes int64 `json:"upload_bytes"`
+	TotalBytes  int64 `json:"total_bytes"` // of the whole desired site
+	PurgeURLs   int   `json:"purge_urls"`
 	// Purges is what each CDN would be asked for. A CDN that would be asked
 	// for nothing is left out.
 	Purges []CDNPurge `json:"purges,omitempty"`
@@ -172,6 +176,10 @@ type Finished struct {
 	Deleted int    `json:"deleted"`
 	Kept    int    `json:"kept"`
 	Adopted int    `json:"adopted,omitempty"` // of all these, taken over from somebody else
+	// Retired counts those that the site no longer has and that stay for a
+	// while, Revived those of Kept that had been retired.
+	Retired int `json:"retired,omitempty"`
+	Revived int `json:"revived,omitempty"`
 	// Requests counts storage requests by kind.
 	Requests      map[string]int64 `json:"requests"`
 	BytesUploaded int64            `json:"bytes_uploaded"`

@@ -70,11 +70,12 @@ func (s *survey) spoilt(d storage.Digest, size int64) bool {
 	return s.state[state.BlobKey(d)].Size != size || read && !good
 }
 
-// liveDigests returns a path for each digest that is live as the release says.
+// liveDigests returns a path for each digest that is live, or retired, as the
+// release says.
 func (s *survey) liveDigests(rel *state.Release) map[storage.Digest]string {
 	m := map[storage.Digest]string{}
-	for i := range rel.Objects {
-		if o := &rel.Objects[i]; s.kindAt(o) == "" && !s.inHand(o.Path) {
+	for o := range described(rel) {
+		if s.kindAt(o) == "" && !s.inHand(o.Path) {
 			m[o.SHA256] = o.Path
 		}
 	}

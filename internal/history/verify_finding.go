@@ -27,13 +27,14 @@ const (
 	Headers   Kind = "headers"   // the same bytes with other headers
 	Rewritten Kind = "rewritten" // bytes and headers are right, the ETag is not the recorded one
 	Taken     Kind = "taken"     // a rebuilt release takes it for the site's
+	Retired   Kind = "retired"   // a note: what is retired is gone, or another one
 	Foreign   Kind = "foreign"   // a note: no release put it there
 )
 
 // kinds are all kinds, in the order in which findings are listed.
 var kinds = []Kind{
 	HeadMissing, HeadUnreadable, RecordMissing, RecordUnreadable, IntentUnreadable, BlobMissing, BlobAltered, Unfinished, Owed,
-	Missing, Altered, Headers, Rewritten, Taken, Foreign, Unreachable, Stray,
+	Missing, Altered, Headers, Rewritten, Taken, Retired, Foreign, Unreachable, Stray,
 }
 
 // Finding is one thing that is not as it should be.

@@ -1,7 +1,6 @@
 package history
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -40,6 +39,7 @@ func (s *survey) compare(ctx context.Context) error {
 	for _, o := range broken {
 		s.damaged(o, sources)
 	}
+	s.compareRetired(rel)
 	s.foreign(rel)
 	return nil
 }
@@ -48,8 +48,7 @@ func (s *survey) compare(ctx context.Context) error {
 // those that are not as a listing should show them, and those in doubt.
 func (s *survey) suspected(rel *state.Release) []string {
 	var paths []string
-	for i := range rel.Objects {
-		o := &rel.Objects[i]
+	for o := range described(rel) {
 		info, there := s.live[o.Path]
 		if there && !s.inHand(o.Path) && (s.Deep || s.doubts[o.Path] || !listedAs(info, o)) {
 			paths = append(paths, o.Path)
@@ -137,15 +136,11 @@ func differing(got, want storage.Headers) string {
 	return strings.Join(out, ", ")
 }
 
-// sources returns where the bytes of each digest are: a blob, else a live path
-// that is as the release says.
+// sources returns where the bytes of each digest are: a blob, else a path, live
+// or retired, that is as the release says.
 func (s *survey) sources(rel *state.Release) map[storage.Digest]string {
 	m := map[storage.Digest]string{}
-	for i := range rel.Objects {
-		if o := &rel.Objects[i]; s.kindAt(o) == "" && !s.inHand(o.Path) {
-			m[o.SHA256] = o.Path
-		}
-	}
+	maps.Copy(m, s.liveDigests(rel))
 	for _, b := range rel.Blobs {
 		m[b.SHA256] = state.BlobKey(b.SHA256)
 	}
@@ -155,8 +150,7 @@ func (s *survey) sources(rel *state.Release) map[storage.Digest]string {
 // foreign notes what no release put there.
 func (s *survey) foreign(rel *state.Release) {
 	for _, path := range slices.Sorted(maps.Keys(s.live)) {
-		_, ours := slices.BinarySearchFunc(rel.Objects, path, func(o state.Object, path string) int { return cmp.Compare(o.Path, path) })
-		if !ours && !s.doubts[path] {
+		if object(rel, path) == nil && retiredAt(rel, path) == nil && !s.doubts[path] {
 			s.find(Finding{Kind: Foreign, Note: true, Path: path, Detail: "no release put it there"})
 		}
 	}

@@ -152,6 +152,9 @@ func (b *rebuilding) distance(r *state.Release) int {
 			n++
 		}
 	}
+	for i := range r.Retired {
+		has[r.Retired[i].Path] = true // there or not
+	}
 	for path := range b.ours() {
 		if !has[path] && !b.doubts[path] {
 			n++
@@ -165,8 +168,7 @@ func (b *rebuilding) distance(r *state.Release) int {
 func (b *rebuilding) ours() map[string]*state.Object {
 	m := map[string]*state.Object{}
 	for _, r := range b.records {
-		for i := range r.Objects {
-			o := &r.Objects[i]
+		for o := range described(r) {
 			if info, there := b.live[o.Path]; there && listedAs(info, o) {
 				m[o.Path] = o
 			}
@@ -244,7 +246,7 @@ func (b *rebuilding) differences() []state.Touch {
 		}
 	}
 	for path, o := range ours {
-		if !has[path] {
+		if t := retiredAt(b.base, path); !has[path] && (t == nil || t.SHA256 != o.SHA256) {
 			out = append(out, state.Touch{Path: path, Delete: true, SHA256: &o.SHA256})
 		}
 	}
@@ -262,7 +264,13 @@ func (b *rebuilding) recordAsItIs(ctx context.Context) error {
 	}
 	rel := &state.Release{Format: state.Format, Site: b.Site, Repaired: true}
 	for _, path := range paths {
-		if o := b.read[path]; o != nil {
+		o := b.read[path]
+		if o == nil {
+			continue
+		}
+		if t := retiredAt(b.base, path); t != nil && t.SHA256 == o.SHA256 {
+			rel.Retired = append(rel.Retired, state.Retired{Object: *o, Last: t.Last, Until: t.Until})
+		} else {
 			rel.Objects = append(rel.Objects, *o)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pandastack-io/pandastack/internal/site"
 	"github.com/pandastack-io/pandastack/internal/state"
@@ -23,6 +24,8 @@ const (
 	Headers Op = "headers" // the same bytes with other headers
 	Delete  Op = "delete"  // the path is gone
 	Adopt   Op = "adopt"   // a foreign object is as desired: nothing is written
+	Retire  Op = "retire"  // the path is gone, its object stays for a while: nothing is written
+	Revive  Op = "revive"  // a retired object is as desired: nothing is written
 )
 
 // Stage is a step of a deploy. A stage begins when the one before it is done,
@@ -54,7 +57,14 @@ type Change struct {
 	Old    *state.Object // as it is live; nil for a creation
 	// Adopted says that Old is foreign so far: no release put it there.
 	Adopted bool
+	// Retired is the record of Old where that is retired: its path is not in
+	// the live release any more.
+	Retired *state.Retired
 }
+
+// Writes reports whether the change writes or deletes its object. Of the others
+// only the records hear.
+func (c Change) Writes() bool { return c.Op != Adopt && c.Op != Retire && c.Op != Revive }
 
 // Path returns the path that changes.
 func (c Change) Path() string {
@@ -70,6 +80,9 @@ type Plan struct {
 	// they are have the ETag that was recorded; the others get theirs when
 	// they have been written.
 	Objects []state.Object
+	// Retired are the objects that are in the bucket and not in Objects for
+	// a while, sorted by path.
+	Retired []state.Retired
 	// Changes are in the order in which they are done: by stage, then by path.
 	Changes []Change
 }
@@ -77,6 +90,12 @@ type Plan struct {
 // Has reports whether the desired manifest has a path.
 func (p *Plan) Has(path string) bool {
 	_, ok := slices.BinarySearchFunc(p.Objects, path, func(o state.Object, path string) int { return cmp.Compare(o.Path, path) })
+	return ok
+}
+
+// Retains reports whether a path is among the retired.
+func (p *Plan) Retains(path string) bool {
+	_, ok := slices.BinarySearchFunc(p.Retired, path, func(t state.Retired, path string) int { return cmp.Compare(t.Path, path) })
 	return ok
 }
 
@@ -89,12 +108,35 @@ type Input struct {
 	Foreign map[string]bool
 	// MixedPaths says that the provider holds an object `a` beside `a/b`.
 	MixedPaths bool
+	Retirement
+}
+
+// Retirement is what happens to objects whose paths are no longer desired. The
+// zero value deletes them at once.
+type Retirement struct {
+	// Retired are those of the live release, sorted by path. No path is also
+	// in Input.Live.
+	Retired []state.Retired
+	// For is how long one with a fingerprinted name stays. 0: none does, also
+	// none of Retired.
+	For time.Duration
+	// Now is the time by the server's clock.
+	Now time.Time
+	// Release is the id of the live release.
+	Release string
+	// Stray names paths of Input.Live whose object is in no release: it is
+	// deleted at once, because no page that was published refers to it.
+	Stray map[string]bool
+	// Writes says that a release is made even if nothing changes. What is due
+	// is deleted only with some other change, so that nothing to do stays
+	// nothing to do.
+	Writes bool
 }
 
 // Diff returns what turns Live into Desired. It fails with a *CollisionError
 // where the provider could not hold the objects side by side.
 func Diff(in Input) (*Plan, error) {
-	for _, objects := range [][]state.Object{in.Desired, in.Live} {
+	for _, objects := range [][]state.Object{in.Desired, in.Live, objectsOf(in.Retired)} {
 		if err := state.CheckSorted(objects); err != nil {
 			return nil, err
 		}
@@ -105,7 +147,12 @@ func Diff(in Input) (*Plan, error) {
 		}
 	}
 	p := &Plan{Objects: slices.Clone(in.Desired)}
-	merge(p.Objects, in.Live, func(desired, live *state.Object) {
+	live, retired := in.inBucket()
+	merge(p.Objects, live, func(desired, live *state.Object) {
+		if live != nil && retired[live.Path] != nil {
+			p.returns(desired, live, retired[live.Path])
+			return
+		}
 		c, ok := compare(desired, live)
 		if live != nil && desired != nil && in.Foreign[live.Path] {
 			c, ok = adopt(c, desired, live), true
@@ -114,7 +161,10 @@ func Diff(in Input) (*Plan, error) {
 			p.Changes = append(p.Changes, c)
 		}
 	})
-	slices.SortStableFunc(p.Changes, func(a, b Change) int { return cmp.Compare(a.Stage, b.Stage) })
+	p.retire(in.Retirement)
+	slices.SortStableFunc(p.Changes, func(a, b Change) int {
+		return cmp.Or(cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Path(), b.Path()))
+	})
 	return p, nil
 }
 
@@ -229,12 +279,17 @@ type CollisionError struct {
 	Path   string // the object
 	Below  string // an object below the folder of the same name
 	IsLive bool   // one of the two is only in the live release
+	// IsRetired: one of the two is neither desired nor live, but retired.
+	IsRetired bool
 }
 
 // Error names both paths.
 func (e *CollisionError) Error() string {
 	msg := fmt.Sprintf("the storage cannot hold %q beside %q", e.Path, e.Below)
-	if e.IsLive {
+	switch {
+	case e.IsRetired:
+		msg += ", and one of them is retired: it stays for a while for pages that browsers still hold"
+	case e.IsLive:
 		msg += ", and the live release has one of them until the deploy is done"
 	}
 	return msg
@@ -244,7 +299,8 @@ func (e *CollisionError) Error() string {
 // are in the bucket at some time of the deploy.
 func collisions(in Input) error {
 	below := map[string]string{}
-	for _, objects := range [][]state.Object{in.Desired, in.Live} {
+	live, retired := in.inBucket()
+	for _, objects := range [][]state.Object{in.Desired, live} {
 		for i := range objects {
 			p := objects[i].Path
 			for d := parent(p); d != "" && below[d] == ""; d = parent(d) {
@@ -253,14 +309,17 @@ func collisions(in Input) error {
 		}
 	}
 	wanted := (&Plan{Objects: in.Desired}).Has
-	for i := range in.Desired {
-		if p := in.Desired[i].Path; below[p] != "" {
-			return &CollisionError{Path: p, Below: below[p], IsLive: !wanted(below[p])}
-		}
+	collision := func(p string) error {
+		e := &CollisionError{Path: p, Below: below[p]}
+		e.IsRetired = retired[e.Path] != nil && !wanted(e.Path) || retired[e.Below] != nil && !wanted(e.Below)
+		e.IsLive = !e.IsRetired && (!wanted(e.Path) || !wanted(e.Below))
+		return e
 	}
-	for i := range in.Live {
-		if p := in.Live[i].Path; below[p] != "" {
-			return &CollisionError{Path: p, Below: below[p], IsLive: true}
+	for _, objects := range [][]state.Object{in.Desired, live} {
+		for i := range objects {
+			if p := objects[i].Path; below[p] != "" {
+				return collision(p)
+			}
 		}
 	}
 	return nil

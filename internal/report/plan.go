@@ -23,7 +23,7 @@ const (
 // WritePlan writes a plan as text: where to, how much of what, and the changes
 // that a person wants to see: pages, the largest uploads, deletions. The marks
 // are + new, ~ other bytes, h the same bytes with other headers, = adopted as
-// it is, - gone. It returns the first error of the writer.
+// it is or back from retirement, × retired, - gone. It returns the first error of the writer.
 func WritePlan(c Console, p event.Planned, o Options) error {
 	w := &sticky{w: c.W}
 	if len(p.Changes) == 0 {
@@ -41,7 +41,7 @@ func WritePlan(c Console, p event.Planned, o Options) error {
 		live = "live: " + name(p.Live)
 	}
 	fmt.Fprintf(w, "%s %s (%s)\n", c.paint(bold, "Plan for"), name(p.Target), live)
-	summary := fmt.Sprintf("%s%s; upload %s of %s", c.summary(p.Created, p.Updated, p.Headers, p.Deleted, p.Kept), takenOver(p.Adopted), size(p.UploadBytes), size(p.TotalBytes))
+	summary := fmt.Sprintf("%s%s; upload %s of %s", c.summary(p.Created, p.Updated, p.Headers, p.Deleted, p.Kept), asides(p.Adopted, p.Retired, p.Revived), size(p.UploadBytes), size(p.TotalBytes))
 	if len(p.Purges) == 1 {
 		summary += "; purge " + purge(p.Purges[0])
 	}
@@ -115,12 +115,21 @@ func (c Console) summary(created, updated, headers, deleted, kept int) string {
 	return fmt.Sprintf("%s, %d kept", strings.Join(parts, " "), kept)
 }
 
-// takenOver says how many of the files of a summary are adopted, or "".
-func takenOver(adopted int) string {
-	if adopted == 0 {
+// asides says what else a summary's files are, or "".
+func asides(adopted, retired, revived int) string {
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		what string
+	}{{adopted, "adopted"}, {retired, "retired"}, {revived, "back from retirement"}} {
+		if p.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
+		}
+	}
+	if parts == nil {
 		return ""
 	}
-	return fmt.Sprintf(" (%d adopted)", adopted)
+	return " (" + strings.Join(parts, ", ") + ")"
 }
 
 // mark returns the symbol and the colour of a kind of change.
@@ -133,6 +142,10 @@ func mark(op string) (symbol, color string) {
 	case "headers":
 		return "h", cyan
 	case "adopt":
+		return "=", dim
+	case "retire":
+		return "×", dim
+	case "revive":
 		return "=", dim
 	case "delete":
 		return "-", red
@@ -168,9 +181,9 @@ func notable(changes []event.Change, full bool) []event.Change {
 // group returns the place of a change in notable's order.
 func group(ch event.Change) int {
 	switch {
-	case ch.Op == "delete":
+	case ch.Op == "delete", ch.Op == "retire":
 		return 3
-	case ch.Op == "headers", ch.Op == "adopt":
+	case ch.Op == "headers", ch.Op == "adopt", ch.Op == "revive":
 		return 2
 	case strings.HasSuffix(ch.Stage, "pages"):
 		return 0
@@ -221,7 +234,7 @@ func writeChanges(w io.Writer, c Console, changes []event.Change) {
 // Changed headers and what is adopted as it is upload nothing.
 func weights(ch event.Change) (bytes, diff string) {
 	switch ch.Op {
-	case "headers", "adopt":
+	case "headers", "adopt", "revive":
 		return "", ""
 	case "update":
 		return size(ch.Size), delta(ch.Size - ch.OldSize)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/pandastack-io/pandastack/internal/storage"
@@ -67,6 +68,7 @@ type releaseLine struct {
 	HeaderSets []storage.Headers `json:"headerSets"`
 	Count      int               `json:"objects"`
 	BlobCount  int               `json:"blobs"`
+	Retired    int               `json:"retired,omitempty"`
 }
 
 // objectLine is one object of a release record.
@@ -78,30 +80,55 @@ type objectLine struct {
 	ETag    string         `json:"etag,omitempty"`
 }
 
+// retiredLine is one retired object of a release record.
+type retiredLine struct {
+	objectLine
+	Last  string    `json:"last"`
+	Until time.Time `json:"until"`
+}
+
 // EncodeRelease returns the record as it is stored. Header sets, of which a
 // site has few, are written once and referred to by number.
 func EncodeRelease(r *Release) ([]byte, error) {
-	line := releaseLine{Release: *r, Count: len(r.Objects), BlobCount: len(r.Blobs), HeaderSets: []storage.Headers{}}
+	line := releaseLine{Release: *r, Count: len(r.Objects), BlobCount: len(r.Blobs), Retired: len(r.Retired)}
 	line.Format = Format
-	sets := map[string]int{}
-	index := make([]int, len(r.Objects))
-	for i, o := range r.Objects {
-		key := headerKey(o.Headers)
-		n, ok := sets[key]
-		if !ok {
-			n = len(line.HeaderSets)
-			sets[key] = n
-			line.HeaderSets = append(line.HeaderSets, o.Headers)
-		}
-		index[i] = n
+	sets := headerSets{list: []storage.Headers{}, index: map[string]int{}}
+	for i := range r.Objects {
+		sets.add(r.Objects[i].Headers)
 	}
-	return encode(line, len(r.Objects)+len(r.Blobs), func(i int) any {
-		if i >= len(r.Objects) {
-			return r.Blobs[i-len(r.Objects)]
+	for i := range r.Retired {
+		sets.add(r.Retired[i].Headers)
+	}
+	line.HeaderSets = sets.list
+	blobs, retired := len(r.Objects), len(r.Objects)+len(r.Blobs)
+	return encode(line, retired+len(r.Retired), func(i int) any {
+		switch {
+		case i >= retired:
+			t := &r.Retired[i-retired]
+			return retiredLine{sets.line(&t.Object), t.Last, t.Until}
+		case i >= blobs:
+			return r.Blobs[i-blobs]
 		}
-		o := &r.Objects[i]
-		return objectLine{Path: o.Path, Size: o.Size, SHA256: o.SHA256, Headers: index[i], ETag: o.ETag}
+		return sets.line(&r.Objects[i])
 	})
+}
+
+// headerSets numbers distinct sets of headers.
+type headerSets struct {
+	list  []storage.Headers
+	index map[string]int
+}
+
+func (s *headerSets) add(h storage.Headers) {
+	key := headerKey(h)
+	if _, ok := s.index[key]; !ok {
+		s.index[key] = len(s.list)
+		s.list = append(s.list, h)
+	}
+}
+
+func (s *headerSets) line(o *Object) objectLine {
+	return objectLine{Path: o.Path, Size: o.Size, SHA256: o.SHA256, Headers: s.index[headerKey(o.Headers)], ETag: o.ETag}
 }
 
 // headerKey returns a string that is equal for equal headers only.
@@ -151,6 +178,13 @@ func DecodeRelease(r io.Reader, site Site) (*Release, error) {
 		}
 		rel.Blobs = append(rel.Blobs, b)
 	}
+	for range line.Retired {
+		t, err := rd.retired(line.HeaderSets, rel)
+		if err != nil {
+			return nil, err
+		}
+		rel.Retired = append(rel.Retired, t)
+	}
 	if err := rd.end(); err != nil {
 		return nil, err
 	}
@@ -160,19 +194,58 @@ func DecodeRelease(r io.Reader, site Site) (*Release, error) {
 // object reads one object, which must sort after those before it.
 func (r *reader) object(sets []storage.Headers, before []Object) (Object, error) {
 	var l objectLine
-	if err := r.next(&l, false); err == io.EOF {
-		return Object{}, r.corrupt(io.ErrUnexpectedEOF)
-	} else if err != nil {
+	if err := r.item(&l); err != nil {
 		return Object{}, err
 	}
+	o, err := r.described(l, sets)
+	if n := len(before); err == nil && n > 0 && before[n-1].Path >= l.Path {
+		err = r.corrupt(fmt.Errorf("%q is out of order", l.Path))
+	}
+	return o, err
+}
+
+// retired reads one retired object, which must sort after those before it and
+// not be one of the release's objects.
+func (r *reader) retired(sets []storage.Headers, rel *Release) (Retired, error) {
+	var l retiredLine
+	if err := r.item(&l); err != nil {
+		return Retired{}, err
+	}
+	o, err := r.described(l.objectLine, sets)
+	if err != nil {
+		return Retired{}, err
+	}
+	_, live := slices.BinarySearchFunc(rel.Objects, l.Path, func(o Object, path string) int { return strings.Compare(o.Path, path) })
+	n := len(rel.Retired)
+	switch {
+	case live:
+		err = r.corrupt(fmt.Errorf("%q is both live and retired", l.Path))
+	case n > 0 && rel.Retired[n-1].Path >= l.Path:
+		err = r.corrupt(fmt.Errorf("the retired %q is out of order", l.Path))
+	case !ValidID(l.Last):
+		err = r.corrupt(fmt.Errorf("%q, which last had the retired %q, is not the id of a release", l.Last, l.Path))
+	case l.Until.IsZero():
+		err = r.corrupt(fmt.Errorf("the retired %q is there until no time", l.Path))
+	}
+	return Retired{Object: o, Last: l.Last, Until: l.Until}, err
+}
+
+// item reads the next line of a list that is not at its end.
+func (r *reader) item(v any) error {
+	err := r.next(v, false)
+	if err == io.EOF {
+		return r.corrupt(io.ErrUnexpectedEOF)
+	}
+	return err
+}
+
+// described returns the object of a line.
+func (r *reader) described(l objectLine, sets []storage.Headers) (Object, error) {
 	if l.Headers < 0 || l.Headers >= len(sets) {
 		return Object{}, r.corrupt(fmt.Errorf("%q refers to header set %d of %d", l.Path, l.Headers, len(sets)))
 	}
 	if err := CheckPath(l.Path); err != nil {
 		return Object{}, r.corrupt(err)
-	}
-	if n := len(before); n > 0 && before[n-1].Path >= l.Path {
-		return Object{}, r.corrupt(fmt.Errorf("%q is out of order", l.Path))
 	}
 	return Object{Path: l.Path, Size: l.Size, SHA256: l.SHA256, Headers: sets[l.Headers], ETag: l.ETag}, nil
 }
@@ -180,9 +253,7 @@ func (r *reader) object(sets []storage.Headers, before []Object) (Object, error)
 // blob reads one blob, which must sort after those before it.
 func (r *reader) blob(before []Blob) (Blob, error) {
 	var b Blob
-	if err := r.next(&b, false); err == io.EOF {
-		return b, r.corrupt(io.ErrUnexpectedEOF)
-	} else if err != nil {
+	if err := r.item(&b); err != nil {
 		return b, err
 	}
 	if n := len(before); n > 0 && bytes.Compare(before[n-1].SHA256[:], b.SHA256[:]) >= 0 {
@@ -234,9 +305,7 @@ func DecodeIntent(r io.Reader, site Site) (*Intent, error) {
 
 func (r *reader) touch() (Touch, error) {
 	var t Touch
-	if err := r.next(&t, false); err == io.EOF {
-		return t, r.corrupt(io.ErrUnexpectedEOF)
-	} else if err != nil {
+	if err := r.item(&t); err != nil {
 		return t, err
 	}
 	if err := CheckPath(t.Path); err != nil {

@@ -196,6 +196,20 @@ type Release struct {
 	Objects []Object `json:"-"`
 	// Blobs are the displaced bytes that are kept, sorted by digest.
 	Blobs []Blob `json:"-"`
+	// Retired are the objects that the release no longer has and that are
+	// still in the bucket, sorted by Path. None of their paths is in Objects.
+	Retired []Retired `json:"-"`
+}
+
+// Retired is an object that stays for a while after its release: pages that
+// browsers still hold refer to it.
+type Retired struct {
+	Object
+	// Last is the newest release that had the object at this path. When it
+	// is not kept any more, no kept release needs the object.
+	Last string
+	// Until is when it may be deleted, by the server's clock.
+	Until time.Time
 }
 
 // Promotion names a release of another site.
