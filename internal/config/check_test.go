@@ -12,7 +12,7 @@ import (
 // TestRulesNameFields checks that no rule is attached to a field that is gone.
 func TestRulesNameFields(t *testing.T) {
 	known := map[string]bool{}
-	for _, typ := range []reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[Storage](), reflect.TypeFor[CDN](), reflect.TypeFor[Purge](), reflect.TypeFor[Proof](), reflect.TypeFor[HeaderRule]()} {
+	for _, typ := range []reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[Storage](), reflect.TypeFor[CDN](), reflect.TypeFor[Purge](), reflect.TypeFor[Proof](), reflect.TypeFor[HeaderRule](), reflect.TypeFor[Releases]()} {
 		for i := range typ.NumField() {
 			known[typ.Name()+"."+typ.Field(i).Name] = true
 		}
@@ -107,6 +107,17 @@ func TestFieldValues(t *testing.T) {
 		{"proof.timeout", `"30"`, `"proof.timeout" is "30", which is not a time`},
 		{"cdn.plan", `"gold"`, `unknown value "gold" for "cdn.plan"`},
 		{"cdn.purge", `"exact"`, `unknown value "exact" for "cdn.purge"`},
+		{"releases.retainAssets", `"0"`, ""},
+		{"releases.retainAssets", `"36h"`, ""},
+		{"releases.retainAssets", `"7d"`, ""},
+		{"releases.retainAssets", `"1d12h30m"`, ""},
+		{"releases.retainAssets", `"99999d"`, ""},
+		{"releases.retainAssets", `"99999d1s"`, `"releases.retainAssets" is "99999d1s", which is not a time`},
+		{"releases.retainAssets", `"1d-48h"`, `"releases.retainAssets" is "1d-48h", which is not a time`},
+		{"releases.retainAssets", `"-1h"`, `"releases.retainAssets" is "-1h", which is not a time`},
+		{"releases.retainAssets", `"7"`, `"releases.retainAssets" is "7", which is not a time`},
+		{"releases.retainAssets", `"a week"`, `"releases.retainAssets" is "a week", which is not a time`},
+		{"releases.retainAssets", `24`, `"releases.retainAssets" must be a string, not a number`},
 		{"releases.keep", `0`, ""},
 		{"releases.keep", `2147483647`, ""},
 		{"releases.keep", `2147483648`, `"releases.keep" is too large`},

@@ -59,7 +59,7 @@ func resolve(t *testing.T, s sources) *Resolved {
 var (
 	ten, half     = 10, Percent(50)
 	usualPurge    = &Purge{NotFound: "404.html"}
-	usualReleases = &Releases{Keep: &ten}
+	usualReleases = &Releases{Keep: &ten, RetainAssets: "24h"}
 	usualGuards   = &Guards{MaxDelete: &Amount{N: 50, Percent: true}, MaxShrink: &half}
 )
 
@@ -74,7 +74,7 @@ func TestGuards(t *testing.T) {
 }`
 	r := resolve(t, sources{file: file})
 	none := 0
-	if diff := cmp.Diff(&Releases{Keep: &none}, r.Config.Releases); diff != "" {
+	if diff := cmp.Diff(&Releases{Keep: &none, RetainAssets: "24h"}, r.Config.Releases); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff(&Guards{MaxDelete: &Amount{N: 20}, MinFiles: 3, MaxShrink: &half, MaxFileSize: 25_000_000, MaxTotalSize: 3 << 29}, r.Config.Guards); diff != "" {

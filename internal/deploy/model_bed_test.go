@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pandastack-io/pandastack/internal/site"
 	"github.com/pandastack-io/pandastack/internal/state"
 	"github.com/pandastack-io/pandastack/internal/storage"
 	"github.com/pandastack-io/pandastack/internal/storage/storagetest"
@@ -44,12 +45,13 @@ type bed struct {
 	mu   sync.Mutex
 	head state.Head // as it is in the bucket
 
-	live    output            // of the live release
-	outputs map[string]output // by the id of the release
-	keeps   map[string]int    // how many releases its run keeps beside it
-	kept    []string          // former releases that a rollback can bring back
-	mark    int               // newest commit that was deployed
-	held    bool              // by a rollback
+	live    output               // of the live release
+	outputs map[string]output    // by the id of the release
+	keeps   map[string]int       // how many releases its run keeps beside it
+	retired map[string]time.Time // by path: until when what is no longer live has to stay
+	kept    []string             // former releases that a rollback can bring back
+	mark    int                  // newest commit that was deployed
+	held    bool                 // by a rollback
 
 	known   map[string][]variant          // by path: all that a run ever wanted there
 	foreign map[string]storagetest.Stored // by path: what somebody else did; no ETag: deleted
@@ -66,7 +68,7 @@ func newBed(d *disk, skew time.Duration, seed uint64) *bed {
 	b := &bed{
 		mem: storagetest.NewMemory(), disk: d, site: state.Site{Prefix: sitePrefix}, seed: seed,
 		base:    &url.URL{Scheme: "https", Host: "example.com", Path: "/"},
-		outputs: map[string]output{}, keeps: map[string]int{}, known: map[string][]variant{},
+		outputs: map[string]output{}, keeps: map[string]int{}, known: map[string][]variant{}, retired: map[string]time.Time{},
 		foreign: map[string]storagetest.Stored{}, gone: map[string]bool{}, stale: map[string]bool{}, tally: tally{},
 	}
 	b.mem.Skew = skew
@@ -155,8 +157,10 @@ func (b *bed) changed(c *wire, r request, key string, old, now storagetest.Store
 			b.landed++
 			b.gone[string(old.Body)] = true
 		}
-		for _, u := range urlsOf(path) {
-			b.stale[u] = true
+		if old.ETag != "" || !fingerprinted(path) { // else nobody has asked for it: TestNobodyAskedFor
+			for _, u := range urlsOf(path) {
+				b.stale[u] = true
+			}
 		}
 	}
 	b.foreignChanged(r, path, now, late)
@@ -191,6 +195,12 @@ func (b *bed) removed(r request, path string, late bool) {
 	}
 	if b.disturbed() {
 		return
+	}
+	if until, ok := b.retired[path]; ok && b.clock().Before(until) {
+		b.breaks("%s: %s has to stay until %s", r.op, path, until)
+	}
+	if _, ok := b.retired[path]; ok {
+		b.tally["due"]++
 	}
 	for page, o := range b.files() {
 		if slices.Contains(references(string(o.Body)), path) {
@@ -241,7 +251,35 @@ func (b *bed) stateChanged(c *wire, name string, now storagetest.Stored) {
 		b.breaks("the mark moved from %v to %v", old.Mark, h.Mark)
 	}
 	if h.Live != old.Live {
+		b.retire(c, b.outputs[h.Live])
 		b.committed(old.Live, h.Live)
+	}
+}
+
+// clock is the server's.
+func (b *bed) clock() time.Time { return time.Now().Add(b.mem.Skew) }
+
+func fingerprinted(path string) bool { return site.RoleOf(path, "") == site.Fingerprinted }
+
+// waits is more than a run may wait for another one before it plans.
+const waits = 2*lease + 10*time.Minute
+
+// retire notes what a release takes out of the site and leaves in the bucket,
+// and what it has to delete.
+func (b *bed) retire(c *wire, next output) {
+	for path, until := range b.retired {
+		if _, back := next[path]; back {
+			b.tally["revived"]++
+			delete(b.retired, path)
+		} else if c.retain == 0 || !c.began.Before(until.Add(waits)) {
+			delete(b.retired, path)
+		}
+	}
+	for path := range b.live {
+		if _, stays := next[path]; !stays && c.retain > 0 && fingerprinted(path) {
+			b.tally["retired"]++
+			b.retired[path] = c.began.Add(c.retain).Truncate(time.Second)
+		}
 	}
 }
 

@@ -125,12 +125,18 @@ func (r *run) exact(owed bool) error {
 		o, there := files[path]
 		v, wanted := r.wire.output[path]
 		_, foreign := b.foreign[path]
+		_, retired := b.retired[path]
 		switch {
-		case foreign, owed && there && !wanted:
+		case foreign, retired && there && !wanted, owed && there && !wanted:
 		case wanted && !v.is(path, o.Body, o.Headers):
 			return fmt.Errorf("%s: %q %v, want %q with headers %d", path, o.Body, o.Headers, v.body, v.headers)
 		case there && !wanted:
 			return fmt.Errorf("%s is left over: %q", path, o.Body)
+		}
+	}
+	for path, until := range b.retired {
+		if _, there := files[path]; !there && !b.disturbed() && b.clock().Before(until) {
+			return fmt.Errorf("%s has to stay until %s, and is gone", path, until)
 		}
 	}
 	if owed {
@@ -163,6 +169,10 @@ func (b *bed) available() error {
 	have := map[string]bool{}
 	for _, v := range b.live {
 		have[v.body] = true
+	}
+	for path := range b.retired {
+		o := objects[sitePrefix+path]
+		have[string(o.Body)] = true
 	}
 	for key, o := range objects {
 		if name, ok := strings.CutPrefix(key, statePrefix+"blobs/"); ok {

@@ -53,9 +53,9 @@ type slot struct {
 var slots = []slot{
 	{"index.html", "start.html", 'p'},
 	{"a.css", "b.css", 'a'},
-	{"app.%d.js", "main.%d.js", 'a'},
+	{"app-3f9c1b2%d.js", "main-8e0d7a5%d.js", 'a'},
 	{"docs/index.html", "manual/index.html", 'p'},
-	{"logo.png", "img/logo.png", 'a'},
+	{"logo-3f9c1b2%d.png", "img/logo-8e0d7a5%d.png", 'a'},
 	{"empty.txt", "none.txt", 'a'},
 	{"about.html", "about us.html", 'p'},
 	{"sitemap.xml", "feed.xml", 'c'},

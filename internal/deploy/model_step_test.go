@@ -34,6 +34,7 @@ type execution struct {
 	Order   string // newest, older, forced (older, with --force), unknown
 	Locked  string // what it does where the head is busy: fail, wait, rerun (it is a later attempt of the same run)
 	Keep    int
+	Retain  time.Duration
 	Workers int
 	Target  int // rollback: which of the kept releases
 	CDNDown bool
@@ -76,7 +77,7 @@ func (b *bed) prepare(a execution) *run {
 	for _, e := range a.Edits {
 		b.source.do(e)
 	}
-	r := &run{execution: a, bed: b, commit: b.commit, wire: &wire{bed: b, fault: a.Fault, seed: b.seed, seen: map[string]int{}, gone: a.CDNDown, keep: a.Keep, output: b.source.build()}}
+	r := &run{execution: a, bed: b, commit: b.commit, wire: &wire{bed: b, fault: a.Fault, seed: b.seed, seen: map[string]int{}, gone: a.CDNDown, keep: a.Keep, retain: a.Retain, output: b.source.build()}}
 	switch a.Order {
 	case "newest":
 		b.commit++
@@ -106,7 +107,7 @@ func (r *run) options() Options {
 	o := Options{
 		Site: r.bed.site, Live: storage.Prefixed(r.wire, sitePrefix), State: storage.Prefixed(r.wire, statePrefix), MixedPaths: true,
 		Owner: state.Owner{Repository: "r", RunID: strconv.Itoa(r.commit), RunAttempt: 1}, Tool: "test",
-		BaseURL: r.bed.base, Purgers: []cdn.Purger{r.wire}, Workers: r.Workers, Keep: r.Keep, Force: r.Order == "forced",
+		BaseURL: r.bed.base, Purgers: []cdn.Purger{r.wire}, Workers: r.Workers, Keep: r.Keep, Retain: r.Retain, Force: r.Order == "forced",
 	}
 	if r.commit > 0 {
 		o.Source = state.Source{Commit: strconv.Itoa(r.commit)}
@@ -139,6 +140,7 @@ func (r *run) start() {
 	for path, v := range r.wire.output {
 		b.known[path] = append(b.known[path], v)
 	}
+	r.began = b.clock()
 	r.before, r.live, r.landed = b.files(), b.head.Live, b.landed
 	r.changed = !maps.Equal(r.wire.output, b.live)
 	if busy := b.head.Busy; busy != nil && time.Now().Add(b.mem.Skew).Before(busy.Expires) {

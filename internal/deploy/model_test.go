@@ -187,6 +187,7 @@ func drawExecution(t *rapid.T) execution {
 		Order:   rapid.SampledFrom([]string{"newest", "newest", "newest", "newest", "newest", "same", "older", "forced", "unknown"}).Draw(t, "order"),
 		Locked:  rapid.SampledFrom([]string{"fail", "rerun", "rerun", "fail", "wait"}).Draw(t, "locked"),
 		Keep:    rapid.IntRange(0, 3).Draw(t, "keep"),
+		Retain:  rapid.SampledFrom([]time.Duration{30 * time.Minute, 3 * time.Hour, 30 * time.Minute, 0}).Draw(t, "retain"),
 		Workers: rapid.SampledFrom([]int{1, 4}).Draw(t, "workers"),
 		Target:  rapid.IntRange(0, 2).Draw(t, "target"),
 		CDNDown: rapid.IntRange(0, 7).Draw(t, "cdn") == 7,

@@ -58,7 +58,9 @@ type wire struct {
 	writes    int
 	id        string // of the release that it makes, once it is announced
 	output    output // of the release that it makes
-	keep      int    // former releases
+	retain    time.Duration
+	began     time.Time // by the server's clock
+	keep      int       // former releases
 }
 
 // request is one request of a run.
