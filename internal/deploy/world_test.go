@@ -341,6 +341,12 @@ func (w *world) audit() {
 			w.t.Errorf("%s is not what the live release says", o.Path)
 		}
 	}
+	for _, o := range live.Retired {
+		have[o.SHA256] = true
+		if sha256.Sum256(objects["blog/"+o.Path]) != o.SHA256 {
+			w.t.Errorf("the retired %s is not what the live release says", o.Path)
+		}
+	}
 	for _, b := range live.Blobs {
 		have[b.SHA256] = true
 		key := dir + state.BlobKey(b.SHA256)
