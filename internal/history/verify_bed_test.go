@@ -31,6 +31,7 @@ type bed struct {
 	bucket storage.Store
 	src    string
 	ids    []string // of the releases
+	retain time.Duration
 }
 
 // page is what a tree says of an object: bytes, and Cache-Control after "|".
@@ -55,7 +56,7 @@ func newBed(t *testing.T, bucket storage.Store) *bed {
 func (b *bed) run(sink event.Sink) *deploy.Run {
 	return deploy.Open(b.t.Context(), deploy.Options{
 		Site: state.Site{Prefix: prefix}, Target: "bucket/blog/", Live: storage.Prefixed(b.bucket, prefix), State: storage.Prefixed(b.bucket, stateDir),
-		MixedPaths: true, Owner: state.Owner{Actor: "ada"}, Source: state.Source{Repository: "octo/site", RunID: "7"}, Tool: "test", Workers: 4, Keep: 3, Sink: sink,
+		MixedPaths: true, Owner: state.Owner{Actor: "ada"}, Source: state.Source{Repository: "octo/site", RunID: "7"}, Tool: "test", Workers: 4, Keep: 3, Retain: b.retain, Sink: sink,
 	})
 }
 
