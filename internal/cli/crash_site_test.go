@@ -81,7 +81,7 @@ func (v variant) project(t *testing.T) string {
 	config := fmt.Sprintf(`{
   "type": "static", "outputDir": "dist", "siteUrl": %q,
   "storage": {"provider": "minio"}, "cdn": {"provider": "cloudflare", "zoneId": %q}, "proof": "off",
-  "headers": [%s]
+  "releases": {"retainAssets": "0"}, "headers": [%s]
 }`, crashURL, cloudflarefake.ZoneID, v.rules)
 	files := map[string]string{"pandastack.json": config}
 	for name, content := range v.files {

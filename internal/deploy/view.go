@@ -322,26 +322,7 @@ func (r *Run) intent(ctx context.Context, id string) (intent, error) {
 // bucket. An object that no deploy of ours can have written is left out, so
 // that writing to it is refused as to any foreign one.
 func (r *Run) inspect(ctx context.Context, v *view, looks map[string]*look) error {
-	known := map[string]state.Object{}
-	kept := make([]state.Object, 0, len(v.objects))
-	for _, o := range v.objects {
-		if l := looks[o.Path]; l != nil {
-			l.claims = append(l.claims, claim{digest: o.SHA256})
-			known[o.Path] = o
-		} else {
-			kept = append(kept, o)
-		}
-	}
-	retired := make([]state.Retired, 0, len(v.retired))
-	due := map[string]state.Retired{}
-	for _, t := range v.retired {
-		if l := looks[t.Path]; l != nil {
-			l.claims = append(l.claims, claim{digest: t.SHA256})
-			known[t.Path], due[t.Path] = t.Object, t
-		} else {
-			retired = append(retired, t)
-		}
-	}
+	known, retired := v.setAside(looks)
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(r.Workers)
@@ -355,11 +336,11 @@ func (r *Run) inspect(ctx context.Context, v *view, looks map[string]*look) erro
 			was, listed := known[path]
 			mu.Lock()
 			defer mu.Unlock()
-			if t, was := due[path]; ok && was && t.SHA256 == o.SHA256 {
+			if t, is := retired[path]; ok && is && t.SHA256 == o.SHA256 {
 				t.Object = o
-				retired = append(retired, t)
+				v.retired = append(v.retired, t)
 			} else if ok {
-				kept = append(kept, o)
+				v.objects = append(v.objects, o)
 			}
 			if l.doubted || ok != listed || ok && !sameObject(o, was) {
 				v.doubted = append(v.doubted, path)
@@ -371,10 +352,33 @@ func (r *Run) inspect(ctx context.Context, v *view, looks map[string]*look) erro
 		return err
 	}
 	slices.Sort(v.doubted)
-	slices.SortFunc(kept, func(a, b state.Object) int { return cmp.Compare(a.Path, b.Path) })
-	slices.SortFunc(retired, func(a, b state.Retired) int { return cmp.Compare(a.Path, b.Path) })
-	v.objects, v.retired = kept, retired
+	slices.SortFunc(v.objects, func(a, b state.Object) int { return cmp.Compare(a.Path, b.Path) })
+	slices.SortFunc(v.retired, func(a, b state.Retired) int { return cmp.Compare(a.Path, b.Path) })
 	return nil
+}
+
+// setAside takes the objects of the paths that are looked at out of the view,
+// and claims them. It returns them all by path, and again those that are
+// retired.
+func (v *view) setAside(looks map[string]*look) (known map[string]state.Object, retired map[string]state.Retired) {
+	known, retired = map[string]state.Object{}, map[string]state.Retired{}
+	aside := func(o state.Object) bool {
+		l := looks[o.Path]
+		if l != nil {
+			l.claims = append(l.claims, claim{digest: o.SHA256})
+			known[o.Path] = o
+		}
+		return l != nil
+	}
+	v.objects = slices.DeleteFunc(slices.Clone(v.objects), aside)
+	v.retired = slices.DeleteFunc(slices.Clone(v.retired), func(t state.Retired) bool {
+		if aside(t.Object) {
+			retired[t.Path] = t
+			return true
+		}
+		return false
+	})
+	return known, retired
 }
 
 // seen returns the object at a path, where there is one and it is ours.
