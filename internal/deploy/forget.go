@@ -99,6 +99,11 @@ func pathsOf(rel *state.Release, patterns []string) []string {
 	return slices.Compact(out)
 }
 
+// find returns the place of a path among the objects of a release.
+func find(rel *state.Release, path string) (int, bool) {
+	return slices.BinarySearchFunc(rel.Objects, path, func(o state.Object, path string) int { return cmp.Compare(o.Path, path) })
+}
+
 // versions returns what the paths held in former releases, by path and digest.
 func versions(past []*state.Release, live *state.Release, patterns []string) []event.Erased {
 	elsewhere := make(map[storage.Digest]string, len(live.Objects))

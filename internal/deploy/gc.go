@@ -212,7 +212,7 @@ func (d *disposal) collected(t *tx) event.Collected {
 // it. A run that dies in between leaves objects that nothing refers to.
 func (d *disposal) run(ctx context.Context) (event.Collected, error) {
 	objects := wishes(d.view.release.Objects)
-	p, err := d.diff(d.view, objects)
+	p, err := d.diff(d.view, aim{desired: objects})
 	if err != nil {
 		return event.Collected{}, err
 	}

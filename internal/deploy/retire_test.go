@@ -1,7 +1,6 @@
 package deploy
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,11 +12,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pandastack-io/pandastack/internal/event"
-	"github.com/pandastack-io/pandastack/internal/state"
 )
 
-// edition is a version of a site whose bundle is named by its content.
-func edition(n int) tree {
+// editionWithBundle is a version of a site whose bundle is named by its content.
+func editionWithBundle(n int) tree {
 	return tree{bundled(n): fmt.Sprintf("bundle %d", n), "index.html": fmt.Sprintf("page %d", n)}
 }
 
@@ -25,7 +23,7 @@ func bundled(n int) string { return fmt.Sprintf("app-3f9c1b2%d.js", n) }
 
 // with returns a version and bundles of others.
 func with(n int, others ...int) tree {
-	t := edition(n)
+	t := editionWithBundle(n)
 	for _, o := range others {
 		t[bundled(o)] = fmt.Sprintf("bundle %d", o)
 	}
@@ -55,16 +53,6 @@ func (w *world) mustRetain(later time.Duration, files tree) event.Finished {
 	return fin
 }
 
-// record returns the live release.
-func (w *world) record() *state.Release {
-	w.t.Helper()
-	rel, err := state.DecodeRelease(bytes.NewReader(w.all()["blog/.pandastack/"+state.ReleaseKey(w.head().Live)]), w.site)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return rel
-}
-
 // about returns the requests that name a path.
 func (w *world) about(path string) []string {
 	return slices.DeleteFunc(w.spy.requests(), func(op string) bool { return !strings.Contains(op, path) })
@@ -72,11 +60,11 @@ func (w *world) about(path string) []string {
 
 func TestRetire(t *testing.T) {
 	w := newWorld(t)
-	first := w.mustRetain(0, edition(1)).Release
+	first := w.mustRetain(0, editionWithBundle(1)).Release
 	w.about("")
 	w.edge.purged()
 
-	fin := w.mustRetain(0, edition(2))
+	fin := w.mustRetain(0, editionWithBundle(2))
 	if got := w.about(bundled(1)); len(got) > 0 {
 		t.Errorf("a retired path costs %v", got)
 	}
@@ -90,11 +78,11 @@ func TestRetire(t *testing.T) {
 	}
 
 	w.spy.requests()
-	w.mustRetain(2*time.Hour, edition(2)) // due, but nothing to do
+	w.mustRetain(2*time.Hour, editionWithBundle(2)) // due, but nothing to do
 	w.wantRequests("GET blog/.pandastack/head", "GET blog/.pandastack/releases/ID")
 	w.check(with(2, 1))
 
-	fin = w.mustRetain(2*time.Hour, edition(3))
+	fin = w.mustRetain(2*time.Hour, editionWithBundle(3))
 	want := []string{"GET blog/" + bundled(1), "COPY blog/.pandastack/blobs/ID", "DELETE blog/" + bundled(1)}
 	if got := w.spy.requests(); !slices.Contains(got, want[0]) || !slices.Contains(got, want[2]) || times(got, want[1]) != 2 { // the page's, too
 		t.Errorf("what is due takes %v", got)
@@ -117,8 +105,8 @@ func times(list []string, s string) (n int) {
 // TestRevive brings a path back: nothing is uploaded, and nothing purged.
 func TestRevive(t *testing.T) {
 	w := newWorld(t)
-	w.mustRetain(0, edition(1))
-	w.mustRetain(0, edition(2))
+	w.mustRetain(0, editionWithBundle(1))
+	w.mustRetain(0, editionWithBundle(2))
 	w.spy.requests()
 	w.edge.purged()
 	fin := w.mustRetain(2*time.Hour, with(2, 1))
@@ -140,10 +128,10 @@ func TestRevive(t *testing.T) {
 // TestReviveWhatIsGone: people take what is retired for leftovers. What comes
 // back is uploaded then, and what is due is no reason to fail.
 func TestReviveWhatIsGone(t *testing.T) {
-	for _, next := range []tree{edition(3), with(2, 1)} {
+	for _, next := range []tree{editionWithBundle(3), with(2, 1)} {
 		w := newWorld(t)
-		w.mustRetain(0, edition(1))
-		w.mustRetain(0, edition(2))
+		w.mustRetain(0, editionWithBundle(1))
+		w.mustRetain(0, editionWithBundle(2))
 		if err := w.bucket.Delete(t.Context(), "blog/"+bundled(1)); err != nil {
 			t.Fatal(err)
 		}
@@ -168,10 +156,10 @@ func TestReviveWhatIsGone(t *testing.T) {
 // is due.
 func TestRetiredIsSomebodyElses(t *testing.T) {
 	w := newWorld(t)
-	w.mustRetain(0, edition(1))
-	w.mustRetain(0, edition(2))
+	w.mustRetain(0, editionWithBundle(1))
+	w.mustRetain(0, editionWithBundle(2))
 	w.put("blog/"+bundled(1), "theirs")
-	w.mustRetain(2*time.Hour, edition(3))
+	w.mustRetain(2*time.Hour, editionWithBundle(3))
 	if got := w.files()[bundled(1)]; got != "theirs" {
 		t.Errorf("got %q", got)
 	}
@@ -183,10 +171,10 @@ func TestRetiredIsSomebodyElses(t *testing.T) {
 // TestRetireForNoTime deletes also what was to stay.
 func TestRetireForNoTime(t *testing.T) {
 	w := newWorld(t)
-	w.mustRetain(0, edition(1))
-	w.mustRetain(0, edition(2))
-	w.must(edition(3))
-	w.check(edition(3))
+	w.mustRetain(0, editionWithBundle(1))
+	w.mustRetain(0, editionWithBundle(2))
+	w.must(editionWithBundle(3))
+	w.check(editionWithBundle(3))
 }
 
 // TestRetiredBeyondHistory: when no kept release needs it, it is deleted
@@ -194,10 +182,10 @@ func TestRetireForNoTime(t *testing.T) {
 func TestRetiredBeyondHistory(t *testing.T) {
 	w := newWorld(t)
 	for n := range 6 { // 3 are kept
-		w.mustRetain(0, edition(n+1))
+		w.mustRetain(0, editionWithBundle(n+1))
 	}
 	w.spy.requests()
-	w.mustRetain(2*time.Hour, edition(7))
+	w.mustRetain(2*time.Hour, editionWithBundle(7))
 	if n := times(w.spy.requests(), "COPY blog/.pandastack/blobs/ID"); n != 1+2 { // page 6, and the bundles 4 and 5 of the kept releases 4, 5 and 6
 		t.Errorf("%d copies", n)
 	}
@@ -207,8 +195,8 @@ func TestRetiredBeyondHistory(t *testing.T) {
 // TestRollbackToRetired copies nothing for what is still there.
 func TestRollbackToRetired(t *testing.T) {
 	w := newWorld(t)
-	w.mustRetain(0, edition(1))
-	w.mustRetain(0, edition(2))
+	w.mustRetain(0, editionWithBundle(1))
+	w.mustRetain(0, editionWithBundle(2))
 	w.spy.requests()
 	fin, err := Open(t.Context(), w.retaining(0)).Rollback(t.Context(), "previous")
 	if err != nil {
@@ -229,15 +217,15 @@ func TestRollbackToRetired(t *testing.T) {
 // release retains.
 func TestOwedDeletionOfRetired(t *testing.T) {
 	w := newWorld(t)
-	w.mustRetain(0, edition(1))
-	w.mustRetain(0, edition(2))
+	w.mustRetain(0, editionWithBundle(1))
+	w.mustRetain(0, editionWithBundle(2))
 	w.fail("DELETE blog/" + bundled(1))
-	if _, err := w.retain(2*time.Hour, edition(3)); !errors.Is(err, ErrOwed) {
+	if _, err := w.retain(2*time.Hour, editionWithBundle(3)); !errors.Is(err, ErrOwed) {
 		t.Fatalf("got %v", err)
 	}
 	w.fail("COPY nothing")
 	w.mustRetain(2*time.Hour, with(3, 1))
-	w.mustRetain(2*time.Hour, edition(4))
+	w.mustRetain(2*time.Hour, editionWithBundle(4))
 	w.check(with(4, 1, 2, 3))
 }
 
@@ -246,8 +234,8 @@ func TestOwedDeletionOfRetired(t *testing.T) {
 func TestRetireCrash(t *testing.T) {
 	base := func() *world {
 		w := newWorld(t)
-		w.mustRetain(0, edition(1))
-		w.mustRetain(0, edition(2))            // retires 1
+		w.mustRetain(0, editionWithBundle(1))
+		w.mustRetain(0, editionWithBundle(2))  // retires 1
 		w.mustRetain(90*time.Minute, with(3))  // deletes 1, retires 2
 		w.mustRetain(100*time.Minute, with(4)) // retires 3
 		w.mustRetain(110*time.Minute, with(5)) // retires 4
