@@ -177,7 +177,8 @@ func (u *upload) displaced(t *tx) []plan.Change {
 		case plan.Update:
 			return false
 		case plan.Delete: // a retired object may be needed by nobody any more
-			return c.Retired != nil && !slices.Contains(kept, c.Retired.Last) && !brought[c.Old.SHA256]
+			needed := (c.Retired == nil || slices.Contains(kept, c.Retired.Last)) && !t.view.head.Forgot(c.Old.SHA256)
+			return !needed && !brought[c.Old.SHA256]
 		case plan.Headers:
 			return keepsNames(c) || u.files[c.Path()] != ""
 		}
@@ -204,7 +205,7 @@ func (r *Run) record(t *tx, u *upload, a aim) *state.Release {
 		rel.Source = sourceOf(a.mend.Release, rel.Source)
 	}
 	rel.History, t.drop.releases = t.view.history(r.Keep)
-	rel.Blobs, t.drop.blobs = u.shelf.list(rel)
+	rel.Blobs, t.drop.blobs = u.shelf.list(rel, t.view.head)
 	t.drop.listed = u.shelf.listed
 	for _, b := range t.drop.blobs {
 		if u.shelf.found[b.SHA256] {

@@ -167,8 +167,9 @@ func (s *shelf) displaceOne(ctx context.Context, o *state.Object) error {
 
 // list returns the blobs that are kept while those are that the release keeps,
 // sorted, and those that are not. What was only found is not kept where the
-// release's objects, or the retired ones, have the same bytes.
-func (s *shelf) list(rel *state.Release) (kept, dropped []state.Blob) {
+// release's objects, or the retired ones, have the same bytes, and what was
+// erased is not kept at all.
+func (s *shelf) list(rel *state.Release, head *state.Head) (kept, dropped []state.Blob) {
 	forget := func(o *state.Object) {
 		if s.found[o.SHA256] {
 			s.blobs[o.SHA256] = state.Blob{SHA256: o.SHA256, Size: o.Size}
@@ -181,7 +182,7 @@ func (s *shelf) list(rel *state.Release) (kept, dropped []state.Blob) {
 		forget(&rel.Retired[i].Object)
 	}
 	for _, b := range s.blobs {
-		if slices.Contains(rel.History, b.Last) {
+		if slices.Contains(rel.History, b.Last) && !head.Forgot(b.SHA256) {
 			kept = append(kept, b)
 		} else {
 			dropped = append(dropped, b)

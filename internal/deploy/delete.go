@@ -80,7 +80,7 @@ func (s *settlement) inOrder(keys []string) [][]string {
 
 // deletable returns the paths that a debt deletes and that the live release
 // neither has nor retains. What an earlier deploy could not delete may be another
-// object by now: it is looked at.
+// object by now, and what a gc deletes, nobody has displaced: it is looked at.
 func (s *settlement) deletable(d debt) ([]string, error) {
 	var keys []string
 	for _, t := range d.touches {
@@ -88,7 +88,7 @@ func (s *settlement) deletable(d debt) ([]string, error) {
 			continue
 		}
 		ours := true
-		if d.Intent != s.tx.id {
+		if d.Intent != s.tx.id || s.tx.collects {
 			var err error
 			if ours, err = s.stillOurs(t); err != nil {
 				return nil, err

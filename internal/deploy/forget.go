@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,8 +17,9 @@ import (
 )
 
 // erase finds the bytes that files at the given paths had in any kept release,
-// and notes in the head of the view that they are forgotten. Bytes that are
-// also live at another path are public still: they are left alone, and said.
+// and notes in the head of the view that they are forgotten. What is retired at
+// these paths, or has such bytes, is withdrawn. Bytes that are also live at
+// another path are public still: they are left alone, and said.
 func (d *disposal) erase(ctx context.Context, patterns []string) error {
 	if len(patterns) == 0 {
 		return nil
@@ -34,17 +36,18 @@ func (d *disposal) erase(ctx context.Context, patterns []string) error {
 		}
 		past = append(past, rel)
 	}
+	retained := append(slices.Clone(past), &state.Release{Objects: retiredObjects(v.retired)})
 	for _, p := range patterns {
 		if v.recovers() {
 			break // a run that died may have dropped the last release that had it
 		}
-		if !slices.ContainsFunc(past, func(r *state.Release) bool { return len(pathsOf(r, []string{p})) > 0 }) {
+		if !slices.ContainsFunc(retained, func(r *state.Release) bool { return len(pathsOf(r, []string{p})) > 0 }) {
 			return &history.PathError{Path: p}
 		}
 	}
-	d.erased = versions(past, v.release, patterns)
+	d.erased = versions(retained, v.release, patterns)
 	gone := map[storage.Digest]bool{}
-	for i, e := range d.erased {
+	for _, e := range d.erased {
 		var digest storage.Digest
 		if err := digest.UnmarshalText([]byte(e.SHA256)); err != nil {
 			return err
@@ -52,14 +55,60 @@ func (d *disposal) erase(ctx context.Context, patterns []string) error {
 		if e.Live == "" {
 			gone[digest] = true
 		}
-		if i == 0 || d.erased[i-1].Path != e.Path {
-			d.touches = append(d.touches, state.Touch{Path: e.Path})
-		}
 	}
-	slices.SortFunc(d.touches, func(a, b state.Touch) int { return cmp.Compare(a.Path, b.Path) })
-	d.touches = slices.CompactFunc(d.touches, func(a, b state.Touch) bool { return a.Path == b.Path })
+	d.withdraw(gone)
+	d.touch()
 	v.head.Forget(forgotten(past, gone)...)
 	return nil
+}
+
+// retiredObjects returns the objects that are retired.
+func retiredObjects(retired []state.Retired) []state.Object {
+	out := make([]state.Object, len(retired))
+	for i := range retired {
+		out[i] = retired[i].Object
+	}
+	return out
+}
+
+// withdraw takes out of the view what is retired at a path that is erased, or
+// has bytes that are. It will be deleted, wherever it is: no page refers to it.
+func (d *disposal) withdraw(gone map[storage.Digest]bool) {
+	for _, t := range d.view.retired {
+		sum := t.SHA256.String()
+		at := slices.IndexFunc(d.erased, func(e event.Erased) bool { return e.Path == t.Path && e.SHA256 == sum })
+		if at < 0 && !gone[t.SHA256] {
+			continue
+		}
+		if at < 0 {
+			at = len(d.erased)
+			d.erased = append(d.erased, event.Erased{Path: t.Path, SHA256: sum, Size: t.Size, Releases: []string{}})
+		}
+		d.erased[at].Retired = true
+		d.withdrawn = append(d.withdrawn, t)
+	}
+	slices.SortStableFunc(d.erased, func(a, b event.Erased) int { return cmp.Compare(a.Path, b.Path) })
+	d.view.retired = slices.DeleteFunc(slices.Clone(d.view.retired), func(t state.Retired) bool {
+		_, out := findRetired(d.withdrawn, t.Path)
+		return out
+	})
+}
+
+// touch adds the paths of what is erased to what CDNs have to forget, and says
+// of those that are withdrawn that they are deleted.
+func (d *disposal) touch() {
+	byPath := map[string]state.Touch{}
+	for _, t := range d.touches {
+		byPath[t.Path] = t
+	}
+	for _, e := range d.erased {
+		byPath[e.Path] = state.Touch{Path: e.Path}
+	}
+	for i := range d.withdrawn {
+		o := &d.withdrawn[i].Object
+		byPath[o.Path] = state.Touch{Path: o.Path, Delete: true, SHA256: &o.SHA256, Size: o.Size}
+	}
+	d.touches = slices.SortedFunc(maps.Values(byPath), func(a, b state.Touch) int { return cmp.Compare(a.Path, b.Path) })
 }
 
 // former reads the record of a former release.
@@ -104,7 +153,8 @@ func find(rel *state.Release, path string) (int, bool) {
 	return slices.BinarySearchFunc(rel.Objects, path, func(o state.Object, path string) int { return cmp.Compare(o.Path, path) })
 }
 
-// versions returns what the paths held in former releases, by path and digest.
+// versions returns what the paths held in former releases, by path and digest;
+// what has no id is none, and not named.
 func versions(past []*state.Release, live *state.Release, patterns []string) []event.Erased {
 	elsewhere := make(map[storage.Digest]string, len(live.Objects))
 	for _, o := range live.Objects {
@@ -119,9 +169,11 @@ func versions(past []*state.Release, live *state.Release, patterns []string) []e
 			at := slices.IndexFunc(out, func(e event.Erased) bool { return e.Path == path && e.SHA256 == sum })
 			if at < 0 {
 				at = len(out)
-				out = append(out, event.Erased{Path: path, SHA256: sum, Size: o.Size, Live: elsewhere[o.SHA256]})
+				out = append(out, event.Erased{Path: path, SHA256: sum, Size: o.Size, Releases: []string{}, Live: elsewhere[o.SHA256]})
 			}
-			out[at].Releases = append(out[at].Releases, rel.ID)
+			if rel.ID != "" {
+				out[at].Releases = append(out[at].Releases, rel.ID)
+			}
 		}
 	}
 	slices.SortStableFunc(out, func(a, b event.Erased) int { return cmp.Compare(a.Path, b.Path) })

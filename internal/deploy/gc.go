@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pandastack-io/pandastack/internal/event"
+	"github.com/pandastack-io/pandastack/internal/plan"
 	"github.com/pandastack-io/pandastack/internal/state"
 )
 
@@ -93,7 +94,9 @@ type disposal struct {
 	releases []string
 	blobs    []state.Blob
 	erased   []event.Erased
-	touches  []state.Touch // what CDNs have to forget
+	// withdrawn are the retired objects that are erased from the site, sorted.
+	withdrawn []state.Retired
+	touches   []state.Touch // what CDNs have to forget, and what is deleted; sorted
 }
 
 // dispose decides what is not kept, and writes that into the view: its head is
@@ -130,14 +133,14 @@ func (r *Run) dispose(ctx context.Context, v *view, k Retention, forget []string
 }
 
 // unpurged returns the paths in doubt as an intent has them, and false where a
-// deploy may have written to one: such a path can also be as the live release
+// run may have written to one, not only deleted what no release needs: such a path can also be as the live release
 // no longer says, and the bytes that mend it are then those of another one.
 func (v *view) unpurged() ([]state.Touch, bool) {
 	purged, written := map[string]bool{}, map[string]bool{}
 	for _, in := range v.unfinished {
 		for _, t := range in.touches {
 			purged[t.Path] = true
-			written[t.Path] = written[t.Path] || t.SHA256 != nil || t.Adopts != nil
+			written[t.Path] = written[t.Path] || t.SHA256 != nil && !t.Delete || t.Adopts != nil
 		}
 	}
 	var out []state.Touch
@@ -187,7 +190,11 @@ func (d *disposal) preview(ctx context.Context) (event.Collected, error) {
 func (d *disposal) collected(t *tx) event.Collected {
 	e := event.Collected{
 		Target: d.Target, Live: d.view.head.Live, Kept: len(d.view.release.History),
-		Releases: append([]string{}, d.releases...), Erased: append([]event.Erased{}, d.erased...), Elapsed: d.Now().Sub(d.start),
+		Releases: append([]string{}, d.releases...), Retired: len(d.withdrawn),
+		Erased: append([]event.Erased{}, d.erased...), Elapsed: d.Now().Sub(d.start),
+	}
+	for i := range d.withdrawn {
+		e.Bytes += d.withdrawn[i].Size
 	}
 	own := map[string]bool{}
 	for _, id := range d.releases {
@@ -211,11 +218,6 @@ func (d *disposal) collected(t *tx) event.Collected {
 // run takes the head, in which it says what is no longer kept, and then removes
 // it. A run that dies in between leaves objects that nothing refers to.
 func (d *disposal) run(ctx context.Context) (event.Collected, error) {
-	objects := wishes(d.view.release.Objects)
-	p, err := d.diff(d.view, aim{desired: objects})
-	if err != nil {
-		return event.Collected{}, err
-	}
 	t, err := d.acquire(ctx, d.view)
 	if err != nil {
 		return event.Collected{}, err
@@ -223,12 +225,16 @@ func (d *disposal) run(ctx context.Context) (event.Collected, error) {
 	defer t.close(nil)
 	d.assign(t)
 	aborted := d.abort(t)
-	if err := d.owePurge(t); err != nil {
+	if err := d.announce(t); err != nil {
 		err = d.fail(t, err)
 		d.Run.release(t, true)
 		return event.Collected{}, err
 	}
-	fin, err := d.settle(t, aim{desired: objects}, p, d.touches, aborted)
+	p := &plan.Plan{Objects: d.view.release.Objects, Retired: d.view.retired}
+	fin, err := d.settle(t, aim{desired: wishes(p.Objects)}, p, d.touches, aborted)
+	if slices.ContainsFunc(t.current().Owed, func(o state.Debt) bool { return o.Intent == t.id && o.Delete }) {
+		d.withdrawn = nil // they are still there
+	}
 	out := d.collected(t)
 	out.PurgedURLs, out.PurgeRequests, out.Owed = fin.PurgedURLs, fin.PurgeRequests, fin.Owed
 	if t.current().Strays {
@@ -237,10 +243,18 @@ func (d *disposal) run(ctx context.Context) (event.Collected, error) {
 	return out, err
 }
 
-// owePurge announces the paths that CDNs have to forget, and then writes down
-// that this is owed.
-func (d *disposal) owePurge(t *tx) error {
-	if len(d.touches) == 0 || d.BaseURL == nil || len(d.Purgers) == 0 {
+// announce lists the paths that CDNs have to forget, and the retired objects
+// that are deleted, and then writes down that this is owed. The same write
+// takes these out of what the live release retains: nobody counts on them while
+// they may be gone, and they are deleted even if this run dies.
+func (d *disposal) announce(t *tx) error {
+	own := state.Debt{Intent: t.id, Delete: len(d.withdrawn) > 0}
+	if len(d.touches) > 0 && d.BaseURL != nil {
+		for _, c := range d.Purgers {
+			own.Purge = append(own.Purge, c.Name())
+		}
+	}
+	if own.Settled() {
 		return nil
 	}
 	b, err := state.EncodeIntent(&state.Intent{ID: t.id, Base: d.view.head.Live, Site: d.Site, Touches: d.touches})
@@ -248,11 +262,12 @@ func (d *disposal) owePurge(t *tx) error {
 		return err
 	}
 	if err := d.putState(t.ctx, state.IntentKey(t.id), b); err != nil {
-		return fmt.Errorf("announcing what is purged: %w", err)
+		return fmt.Errorf("announcing what is erased: %w", err)
 	}
-	own := state.Debt{Intent: t.id}
-	for _, c := range d.Purgers {
-		own.Purge = append(own.Purge, c.Name())
-	}
-	return d.update(t.ctx, t, func(h *state.Head) { h.Owed = append(slices.Clone(h.Owed), own) })
+	return d.update(t.ctx, t, func(h *state.Head) {
+		h.Owed = append(slices.Clone(h.Owed), own)
+		for i := range d.withdrawn {
+			h.Withdraw(d.withdrawn[i].Path)
+		}
+	})
 }

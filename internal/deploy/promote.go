@@ -120,9 +120,14 @@ func (r *Run) origin(ctx context.Context, p Promotion) (*origin, error) {
 // index notes where the other site has its bytes.
 func (o *origin) index(live *state.Release) {
 	o.live, o.shelved = map[storage.Digest][]storage.CopySource{}, map[storage.Digest]bool{}
-	for i := range live.Objects {
-		obj := &live.Objects[i]
+	add := func(obj *state.Object) {
 		o.live[obj.SHA256] = append(o.live[obj.SHA256], storage.CopySource{Store: o.Live, Key: obj.Path, ETag: obj.ETag, Size: obj.Size})
+	}
+	for i := range live.Objects {
+		add(&live.Objects[i])
+	}
+	for i := range live.Retired { // a former release may need them
+		add(&live.Retired[i].Object)
 	}
 	for _, b := range live.Blobs {
 		o.shelved[b.SHA256] = true

@@ -9,7 +9,6 @@ import (
 
 	"github.com/pandastack-io/pandastack/internal/cdn"
 	"github.com/pandastack-io/pandastack/internal/event"
-	"github.com/pandastack-io/pandastack/internal/plan"
 	"github.com/pandastack-io/pandastack/internal/state"
 )
 
@@ -51,9 +50,12 @@ func (r *Run) Answers() (answers []Answer, objects []state.Object) {
 		byPath[path] = Answer{Path: path, New: live(path)}
 	}
 	for _, c := range s.plan.Changes {
-		if c.New != nil && c.Op != plan.Adopt || c.Op == plan.Delete {
+		if c.Writes() {
 			byPath[c.Path()] = Answer{Path: c.Path(), New: c.New, Old: c.Old}
 		}
+	}
+	for i := range s.plan.Retired { // not of the release, and still there
+		delete(byPath, s.plan.Retired[i].Path)
 	}
 	for _, a := range byPath {
 		answers = append(answers, a)

@@ -16,7 +16,7 @@ import (
 // retirement is what happens to objects whose paths are no longer desired.
 func (r *Run) retirement(v *view, a aim) plan.Retirement {
 	t := plan.Retirement{
-		Retired: v.retired, For: r.Retain, Now: v.now, Release: v.head.Live, Stray: map[string]bool{},
+		Retired: v.retired, For: r.Retain, Now: v.now, Release: v.head.Live, Stray: map[string]bool{}, Erased: v.head.Forgot,
 		Writes: len(v.doubted) > 0 || a.of != nil || a.mend != nil && a.mend.Changed,
 	}
 	for i := range v.objects {

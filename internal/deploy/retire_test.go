@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -258,19 +259,18 @@ func TestRetireCrash(t *testing.T) {
 
 func retireCrash(t *testing.T, w *world, n int, done bool, later time.Duration, crashing, next tree) {
 	w.t = t
-	left := n
-	w.spy.hook = func(_ string, do func() error) error {
-		left--
-		switch {
-		case left > -1:
+	var asked atomic.Int64
+	w.spy.intercept(func(_ string, do func() error) error {
+		switch k := asked.Add(1); {
+		case k <= int64(n):
 			return do()
-		case left == -1 && done:
+		case k == int64(n)+1 && done:
 			_ = do()
 		}
 		return errBroken
-	}
+	})
 	_, _ = w.retain(later, crashing)
-	w.spy.hook = nil
+	w.spy.intercept(nil)
 	w.strays = 2 // of a commit that gave the head back
 	w.mustRetain(later+time.Hour-time.Minute, next)
 	rel := w.record()

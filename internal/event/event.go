@@ -266,7 +266,10 @@ type Collected struct {
 	Releases []string `json:"releases"`
 	Blobs    int      `json:"blobs"`  // removed: bytes that no kept release needs, or that were erased
 	Strays   int      `json:"strays"` // removed: other objects that nothing refers to
-	Bytes    int64    `json:"bytes"`  // freed
+	// Retired counts the objects that were deleted because they were erased:
+	// the site no longer had them, and they were still there for a while.
+	Retired int   `json:"retired"`
+	Bytes   int64 `json:"bytes"` // freed
 	// Erased are the files whose bytes were erased from all history, by path
 	// and digest.
 	Erased []Erased `json:"erased"`
@@ -289,6 +292,8 @@ type Erased struct {
 	// Live is a path of the live release that has the same bytes: they are
 	// not erased. Empty: they are.
 	Live string `json:"live,omitempty"`
+	// Retired: it was also still in the site's place, and is deleted there.
+	Retired bool `json:"retired,omitempty"`
 }
 
 // Type returns the event's name in JSON.

@@ -127,6 +127,9 @@ type Retirement struct {
 	// Stray names paths of Input.Live whose object is in no release: it is
 	// deleted at once, because no page that was published refers to it.
 	Stray map[string]bool
+	// Erased reports whether bytes were erased from the history: what is
+	// retired with them goes as if its time were over. Nil: none were.
+	Erased func(storage.Digest) bool
 	// Writes says that a release is made even if nothing changes. What is due
 	// is deleted only with some other change, so that nothing to do stays
 	// nothing to do.

@@ -50,15 +50,17 @@ func (p *Plan) returns(desired, old *state.Object, t *state.Retired) {
 // retire turns the deletions of fingerprinted objects into retirements, and
 // deletes the retired objects that are due.
 func (p *Plan) retire(r Retirement) {
+	release := len(p.Changes) > 0 || r.Writes
 	var due []Change
 	kept := make([]state.Retired, 0, len(p.Retired))
 	for i := range p.Retired {
 		t := &p.Retired[i]
-		if r.For > 0 && r.Now.Before(t.Until) || len(p.Changes) == 0 && !r.Writes {
+		reason := r.due(t)
+		if reason == "" || !release {
 			kept = append(kept, *t)
 			continue
 		}
-		due = append(due, Change{Op: Delete, Stage: Deletions, Reason: "retired, and its time is over", Old: &t.Object, Retired: t})
+		due = append(due, Change{Op: Delete, Stage: Deletions, Reason: reason, Old: &t.Object, Retired: t})
 	}
 	for i := range p.Changes {
 		c := &p.Changes[i]
@@ -71,4 +73,15 @@ func (p *Plan) retire(r Retirement) {
 	}
 	slices.SortFunc(kept, func(a, b state.Retired) int { return cmp.Compare(a.Path, b.Path) })
 	p.Retired, p.Changes = kept, append(p.Changes, due...)
+}
+
+// due says why a retired object has to go; "" where it stays.
+func (r *Retirement) due(t *state.Retired) string {
+	switch {
+	case r.Erased != nil && r.Erased(t.SHA256):
+		return "retired, and erased from the history"
+	case r.For <= 0 || !r.Now.Before(t.Until):
+		return "retired, and its time is over"
+	}
+	return ""
 }

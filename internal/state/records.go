@@ -37,6 +37,14 @@ func DecodeHead(r io.Reader, site Site) (*Head, error) {
 	if err := checkSite("head", h.Site, site); err != nil {
 		return nil, err
 	}
+	if err := h.check(); err != nil {
+		return nil, rd.corrupt(err)
+	}
+	return &h, nil
+}
+
+// check returns an error where what becomes part of a key cannot be one.
+func (h *Head) check() error {
 	ids := append([]string{}, h.Doubt...)
 	for _, d := range h.Owed {
 		ids = append(ids, d.Intent)
@@ -54,12 +62,14 @@ func DecodeHead(r io.Reader, site Site) (*Head, error) {
 		ids = append(ids, h.Oldest)
 	}
 	if i := slices.IndexFunc(ids, func(id string) bool { return !ValidID(id) }); i >= 0 {
-		return nil, rd.corrupt(fmt.Errorf("%q is not the id of a release", ids[i]))
+		return fmt.Errorf("%q is not the id of a release", ids[i])
 	}
-	if err := h.Capabilities.check(); err != nil {
-		return nil, rd.corrupt(err)
+	for _, path := range h.Withdrawn {
+		if err := CheckPath(path); err != nil {
+			return err
+		}
 	}
-	return &h, nil
+	return h.Capabilities.check()
 }
 
 // releaseLine is the first line of a release record.

@@ -83,6 +83,9 @@ type Head struct {
 	// Forgotten are bytes that were erased on purpose, sorted by digest,
 	// though a kept release has them.
 	Forgotten []Forgotten `json:"forgotten,omitempty"`
+	// Withdrawn are paths that the live release retains, sorted, whose objects
+	// were erased on purpose since it was made: they are not retained any more.
+	Withdrawn []string `json:"withdrawn,omitempty"`
 	// Capabilities is what the storage was found to do. Nil: its conditions
 	// are known to hold, or nobody has looked yet.
 	Capabilities *Capabilities `json:"capabilities,omitempty"`

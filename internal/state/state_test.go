@@ -38,6 +38,8 @@ func digest(b byte) storage.Digest {
 func golden() (Head, Release, Intent) {
 	write := digest(7)
 	html := storage.Headers{storage.ContentType: "text/html; charset=utf-8", storage.CacheControl: "public, max-age=0, must-revalidate"}
+	script := storage.Headers{storage.ContentType: "text/javascript; charset=utf-8"}
+	retained := time.Date(2026, 1, 3, 3, 4, 5, 0, time.UTC)
 	head := Head{
 		Format: 1, Site: testSite, Live: "01jd0000000000000000000001",
 		Busy: &Busy{
@@ -50,6 +52,7 @@ func golden() (Head, Release, Intent) {
 		Suspects: []Suspect{{Intent: "01jcz000000000000000000000", Until: time.Date(2026, 1, 2, 4, 4, 5, 0, time.UTC)}},
 		Mark:     &Mark{Commit: "c0ffee", Repository: "o/r", RunID: "1", RunAttempt: 2}, Held: true, Strays: true,
 		Oldest: "01jcx000000000000000000000", Forgotten: []Forgotten{{SHA256: digest(5), Last: "01jcy000000000000000000000"}},
+		Withdrawn: []string{"assets/app-5d1e7c02.js"},
 		Capabilities: &Capabilities{
 			Store: "https://s3.example/www", Checked: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 			Create: Kept, Update: Broken, Copy: Kept, CopyIf: Refused,
@@ -67,6 +70,10 @@ func golden() (Head, Release, Intent) {
 			{Path: "a & b/é <x>.html", Size: 1, SHA256: digest(1), Headers: html, ETag: "e1"},
 			{Path: "app.js", Size: 2 << 40, SHA256: digest(2), Headers: storage.Headers{storage.ContentType: "text/javascript; charset=utf-8", "X-Amz-Meta-A": "b"}, ETag: "e2"},
 			{Path: "index.html", Size: 0, SHA256: digest(3), Headers: html, ETag: "e3"},
+		},
+		Retired: []Retired{
+			{Object{Path: "assets/app-3f9c1b2e.js", Size: 4, SHA256: digest(4), Headers: script, ETag: "e4"}, "01jcy000000000000000000000", retained},
+			{Object{Path: "assets/app-8e0d7a51.js", Size: 5, SHA256: digest(5), Headers: script, ETag: "e5"}, "01jd0000000000000000000001", retained.Add(time.Hour)},
 		},
 	}
 	intent := Intent{Format: 1, ID: "01jd0000000000000000000002", Base: "01jd0000000000000000000001", Site: testSite,

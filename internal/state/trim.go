@@ -8,13 +8,22 @@ import (
 )
 
 // Trim takes out of the record of the live release, which may be nil, what is
-// not kept any more since it was written: releases and blobs.
+// not kept any more since it was written: releases, blobs and retired objects.
 func (h *Head) Trim(live *Release) {
 	if live == nil {
 		return
 	}
 	live.History = slices.DeleteFunc(live.History, func(id string) bool { return id < h.Oldest })
 	live.Blobs = slices.DeleteFunc(live.Blobs, func(b Blob) bool { return b.Last < h.Oldest || h.Forgot(b.SHA256) })
+	live.Retired = slices.DeleteFunc(live.Retired, func(t Retired) bool { return slices.Contains(h.Withdrawn, t.Path) })
+}
+
+// Withdraw adds paths to those that are not retained any more. It leaves what
+// shares the list as it is.
+func (h *Head) Withdraw(paths ...string) {
+	all := append(slices.Clone(h.Withdrawn), paths...)
+	slices.Sort(all)
+	h.Withdrawn = slices.Compact(all)
 }
 
 // Forgot reports whether bytes were erased from the history.
@@ -39,7 +48,7 @@ func (h *Head) Forget(more ...Forgotten) {
 // What was erased is remembered while a kept release had it, unless the new
 // one has it again.
 func (h *Head) Follow(live *Release) {
-	h.Live, h.Oldest = live.ID, ""
+	h.Live, h.Oldest, h.Withdrawn = live.ID, "", nil
 	if len(h.Forgotten) == 0 {
 		return
 	}
