@@ -156,6 +156,8 @@ func (a *app) show(ctx context.Context, l *past, name string) error {
 	e := event.Shown{Target: l.target.name, Largest: []event.File{}, Listed: event.Listed{
 		Release: l.release(*d.Release), Files: len(d.Objects), Bytes: history.Bytes(d.Objects),
 	}}
+	kept := history.Retains(d.Release)
+	e.Retired, e.RetiredBytes, e.RetiredUntil = kept.Files, kept.Bytes, kept.Until
 	for _, o := range history.Largest(d.Objects, largest) {
 		e.Largest = append(e.Largest, event.File{Path: o.Path, Size: o.Size})
 	}

@@ -22,7 +22,9 @@ func (l *past) listed(s history.Summary) event.Listed {
 	if s.Err != nil {
 		return event.Listed{Release: event.Release{ID: s.ID, Short: l.Short(s.ID), Live: s.ID == l.IDs()[0], Error: errors.Unwrap(s.Err).Error()}}
 	}
-	return event.Listed{Release: l.release(s.Release), Files: s.Files, Bytes: s.Bytes, Changed: counts(s.Changed)}
+	e := event.Listed{Release: l.release(s.Release), Files: s.Files, Bytes: s.Bytes, Changed: counts(s.Changed)}
+	e.Retired, e.RetiredBytes, e.RetiredUntil = s.Retired.Files, s.Retired.Bytes, s.Retired.Until
+	return e
 }
 
 func (l *past) release(r state.Release) event.Release {

@@ -24,6 +24,7 @@ func (r *Run) planned(v *view, a aim, p *plan.Plan) event.Planned {
 	counts := count(p)
 	e.Created, e.Updated, e.Headers, e.Deleted, e.Kept = counts[plan.Create], counts[plan.Update], counts[plan.Headers], counts[plan.Delete], counts[keep]
 	e.Adopted, e.Retired, e.Revived = counts[adopted], counts[plan.Retire], counts[plan.Revive]
+	e.RetiredUntil = retiredUntil(p)
 	for _, c := range p.Changes {
 		ec := event.Change{Op: string(c.Op), Path: c.Path(), Stage: c.Stage.String(), Reason: c.Reason, Adopted: c.Adopted}
 		if c.Old != nil {
@@ -41,6 +42,18 @@ func (r *Run) planned(v *view, a aim, p *plan.Plan) event.Planned {
 	e.Purges = r.purges(v, a, p)
 	e.PurgeURLs = mostURLs(e.Purges)
 	return e
+}
+
+// retiredUntil returns until when what a plan retires stays; zero where it
+// retires nothing.
+func retiredUntil(p *plan.Plan) (until time.Time) {
+	for _, c := range p.Changes {
+		if c.Op == plan.Retire {
+			i, _ := findRetired(p.Retired, c.Path())
+			until = p.Retired[i].Until
+		}
+	}
+	return until
 }
 
 // keep counts the objects that stay as they are, and adopted those that are
@@ -68,7 +81,7 @@ func (r *Run) finished(release, parent string, a aim, p *plan.Plan) event.Finish
 		Release: release, Parent: parent, Target: r.Target, Elapsed: r.Now().Sub(r.start),
 		Created: counts[plan.Create], Updated: counts[plan.Update], Headers: counts[plan.Headers],
 		Deleted: counts[plan.Delete], Kept: counts[keep], Adopted: counts[adopted],
-		Retired: counts[plan.Retire], Revived: counts[plan.Revive],
+		Retired: counts[plan.Retire], Revived: counts[plan.Revive], RetiredUntil: retiredUntil(p),
 	}
 	for _, c := range p.Changes {
 		e.BytesUploaded += r.sent(a, c)

@@ -136,11 +136,14 @@ type Planned struct {
 	Adopted int      `json:"adopted,omitempty"` // of all these, taken over from somebody else
 	// Retired counts those that the site no longer has and that stay for a
 	// while, Revived those of Kept that had been retired.
-	Retired     int   `json:"retired,omitempty"`
-	Revived     int   `json:"revived,omitempty"`
-	UploadBytes int64 `json:"upload_bytes"`
-	TotalBytes  int64 `json:"total_bytes"` // of the whole desired site
-	PurgeURLs   int   `json:"purge_urls"`
+	Retired int `json:"retired,omitempty"`
+	Revived int `json:"revived,omitempty"`
+	// RetiredUntil is until when Retired stay, by the server's clock. Zero:
+	// there are none.
+	RetiredUntil time.Time `json:"retired_until,omitzero"`
+	UploadBytes  int64     `json:"upload_bytes"`
+	TotalBytes   int64     `json:"total_bytes"` // of the whole desired site
+	PurgeURLs    int       `json:"purge_urls"`
 	// Purges is what each CDN would be asked for. A CDN that would be asked
 	// for nothing is left out.
 	Purges []CDNPurge `json:"purges,omitempty"`
@@ -180,6 +183,9 @@ type Finished struct {
 	// while, Revived those of Kept that had been retired.
 	Retired int `json:"retired,omitempty"`
 	Revived int `json:"revived,omitempty"`
+	// RetiredUntil is until when Retired stay, by the server's clock. Zero:
+	// there are none.
+	RetiredUntil time.Time `json:"retired_until,omitzero"`
 	// Requests counts storage requests by kind.
 	Requests      map[string]int64 `json:"requests"`
 	BytesUploaded int64            `json:"bytes_uploaded"`

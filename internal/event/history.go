@@ -49,6 +49,11 @@ type Listed struct {
 	Release
 	Files int   `json:"files"`
 	Bytes int64 `json:"bytes"`
+	// Retired counts the files that it no longer has and that stay in the
+	// bucket for a while, RetiredUntil is when the last of them may go.
+	Retired      int       `json:"retired,omitempty"`
+	RetiredBytes int64     `json:"retired_bytes,omitempty"`
+	RetiredUntil time.Time `json:"retired_until,omitzero"`
 	// Changed is the difference to its parent. Nil: that is not kept, or one
 	// of the two cannot be read.
 	Changed *Counts `json:"changed,omitempty"`

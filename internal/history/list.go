@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/pandastack-io/pandastack/internal/state"
 )
@@ -10,9 +11,10 @@ import (
 // Summary is a release without its lists.
 type Summary struct {
 	ID      string
-	Release state.Release // without objects and blobs; zero where Err is set
+	Release state.Release // without its lists; zero where Err is set
 	Files   int
 	Bytes   int64
+	Retired Retained
 	// Changed is the difference to its parent. Nil: that is not kept, or one
 	// of the two cannot be read.
 	Changed *Counts
@@ -76,13 +78,33 @@ func summary(e Entry) Summary {
 	if e.Err != nil {
 		return Summary{ID: e.ID, Err: e.Err}
 	}
-	return Summary{ID: e.ID, Release: bare(e.Release), Files: len(e.Release.Objects), Bytes: Bytes(e.Release.Objects)}
+	return Summary{ID: e.ID, Release: bare(e.Release), Files: len(e.Release.Objects), Bytes: Bytes(e.Release.Objects), Retired: Retains(e.Release)}
+}
+
+// Retained is what a release has no longer and leaves in the bucket for a while.
+type Retained struct {
+	Files int
+	Bytes int64
+	Until time.Time // when the last of it may be deleted; zero: there is none
+}
+
+// Retains sums up what a release has retired.
+func Retains(r *state.Release) Retained {
+	out := Retained{Files: len(r.Retired)}
+	for i := range r.Retired {
+		t := &r.Retired[i]
+		out.Bytes += t.Size
+		if t.Until.After(out.Until) {
+			out.Until = t.Until
+		}
+	}
+	return out
 }
 
 // bare returns a release without its lists, which are large.
 func bare(r *state.Release) state.Release {
 	out := *r
-	out.Objects, out.Blobs = nil, nil
+	out.Objects, out.Blobs, out.Retired = nil, nil, nil
 	return out
 }
 

@@ -24,7 +24,11 @@ func WriteCollected(c Console, e event.Collected, o Options) error {
 		if x.Live != "" {
 			what = c.paint(yellow, "stays")
 		}
-		fmt.Fprintf(w, "  %s %s (%s, in %s)\n", what, name(x.Path), size(x.Size), count(len(x.Releases), "release"))
+		where := "in " + count(len(x.Releases), "release")
+		if x.Retired {
+			where += ", and retired"
+		}
+		fmt.Fprintf(w, "  %s %s (%s, %s)\n", what, name(x.Path), size(x.Size), where)
 	}
 	fmt.Fprintf(w, "%s %s at %s; %s kept beside the live one\n", c.paint(bold+green, did), strings.Join(collected(e), ", "), name(e.Target), count(e.Kept, "release"))
 	if !e.DryRun {
@@ -50,7 +54,7 @@ func collected(e event.Collected) []string {
 	for _, n := range []struct {
 		n    int
 		unit string
-	}{{len(e.Releases), "release"}, {e.Blobs, "blob"}, {e.Strays, "stray object"}} {
+	}{{len(e.Releases), "release"}, {e.Retired, "retired object"}, {e.Blobs, "blob"}, {e.Strays, "stray object"}} {
 		if n.n > 0 {
 			what = append(what, count(n.n, n.unit))
 		}

@@ -69,6 +69,20 @@ func adopting() event.Planned {
 	}
 }
 
+// retiring is a plan of a site whose bundles are named by their content.
+func retiring() event.Planned {
+	return event.Planned{
+		Target: "s3://www/", Created: 1, Deleted: 1, Kept: 3, Retired: 2, RetiredUntil: dawn, Revived: 1, UploadBytes: 300, TotalBytes: 1000,
+		Changes: []event.Change{
+			{Op: "create", Path: "app-9f8e7d6c.js", Size: 300, Stage: "new assets", Reason: "new"},
+			{Op: "revive", Path: "app-1a2b3c4d.css", Size: 900, OldSize: 900, Stage: "changed assets", Reason: "back, and still there"},
+			{Op: "retire", Path: "app-5d6e7f80.js", Size: 299, OldSize: 299, Stage: "deletions", Reason: "no longer in the output, stays until 2026-06-01 12:00 UTC"},
+			{Op: "retire", Path: "app-5d6e7f80.css", Size: 299, OldSize: 299, Stage: "deletions", Reason: "no longer in the output, stays until 2026-06-01 12:00 UTC"},
+			{Op: "delete", Path: "app-00c0ffee.js", Size: 298, OldSize: 298, Stage: "deletions", Reason: "retired, and its time is over"},
+		},
+	}
+}
+
 // large is a plan of more than can be shown.
 func large() event.Planned {
 	p := event.Planned{Target: "s3://www/", Kept: 1, UploadBytes: 5_000_000, TotalBytes: 5_000_100}
@@ -106,6 +120,7 @@ func TestWritePlan(t *testing.T) {
 		"plan-large":   {plan: large()},
 		"plan-nothing": {plan: event.Planned{Target: "s3://www/", Live: "x", Kept: 240}},
 		"plan-adopt":   {plan: adopting()},
+		"plan-retire":  {plan: retiring()},
 		"plan-one":     {plan: event.Planned{Target: "s3://www/", Live: "x", Kept: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -161,6 +176,7 @@ func TestWriteReceipt(t *testing.T) {
 		"receipt-first":     {Release: "01J", Target: "s3://www/", Changed: true, Created: 1, Requests: map[string]int64{"GET": 1}, BytesUploaded: 1, Elapsed: 65 * time.Second},
 		"receipt-unchanged": {Release: "01J", Target: "s3://www/", URL: "https://example.com/", Kept: 240, Requests: map[string]int64{"GET": 2}, Elapsed: 400 * time.Millisecond},
 		"receipt-adopted":   {Release: "01J", Target: "s3://www/", Changed: true, Headers: 200, Kept: 3, Adopted: 203, Requests: map[string]int64{"LIST": 1}, Elapsed: time.Second},
+		"receipt-retired":   {Release: "01J", Target: "s3://www/", Changed: true, Created: 1, Deleted: 1, Kept: 3, Retired: 2, RetiredUntil: dawn, Revived: 1, Requests: map[string]int64{"PUT": 5}, BytesUploaded: 300, Elapsed: time.Second},
 		"receipt-owed":      owing,
 		"receipt-owed-many": many,
 		"receipt-none":      {Target: "/srv/www", Changed: false},

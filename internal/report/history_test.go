@@ -25,7 +25,7 @@ func past() event.Releases {
 		return event.Listed{Release: released(days, r), Files: files, Bytes: bytes, Changed: changed}
 	}
 	lost := event.Listed{Release: event.Release{ID: "01jd0000000003zzzz", Short: "01jd000000", Error: "the release is corrupt: \x1b[2J\nunexpected EOF"}}
-	return event.Releases{
+	e := event.Releases{
 		Target: "s3://www/", More: 7,
 		Deploying: &event.Deploying{Owner: "eve\x1b[31m (https://ci.example/1)", Expires: dawn.Add(time.Hour)},
 		Releases: []event.Listed{
@@ -36,6 +36,11 @@ func past() event.Releases {
 			list(400, 1, 1, nil, event.Release{Actor: "a-name-that-is-very-much-longer-than-others-and-gives-way[bot]"}),
 		},
 	}
+	for _, i := range []int{0, 1} {
+		r := &e.Releases[i]
+		r.Retired, r.RetiredBytes, r.RetiredUntil = 3, 120_000, dawn.Add(24*time.Hour)
+	}
+	return e
 }
 
 func shown() event.Shown {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pandastack-io/pandastack/internal/event"
 )
@@ -41,7 +42,7 @@ func WritePlan(c Console, p event.Planned, o Options) error {
 		live = "live: " + name(p.Live)
 	}
 	fmt.Fprintf(w, "%s %s (%s)\n", c.paint(bold, "Plan for"), name(p.Target), live)
-	summary := fmt.Sprintf("%s%s; upload %s of %s", c.summary(p.Created, p.Updated, p.Headers, p.Deleted, p.Kept), asides(p.Adopted, p.Retired, p.Revived), size(p.UploadBytes), size(p.TotalBytes))
+	summary := fmt.Sprintf("%s%s; upload %s of %s", c.summary(p.Created, p.Updated, p.Headers, p.Deleted, p.Kept), asides(p.Adopted, p.Retired, p.RetiredUntil, p.Revived), size(p.UploadBytes), size(p.TotalBytes))
 	if len(p.Purges) == 1 {
 		summary += "; purge " + purge(p.Purges[0])
 	}
@@ -116,21 +117,25 @@ func (c Console) summary(created, updated, headers, deleted, kept int) string {
 }
 
 // asides says what else a summary's files are, or "".
-func asides(adopted, retired, revived int) string {
+func asides(adopted, retired int, until time.Time, revived int) string {
 	var parts []string
-	for _, p := range []struct {
-		n    int
-		what string
-	}{{adopted, "adopted"}, {retired, "retired"}, {revived, "back from retirement"}} {
-		if p.n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
-		}
+	if adopted > 0 {
+		parts = append(parts, fmt.Sprintf("%d adopted", adopted))
+	}
+	if retired > 0 {
+		parts = append(parts, fmt.Sprintf("%s retired until %s", count(retired, "asset"), minute(until)))
+	}
+	if revived > 0 {
+		parts = append(parts, fmt.Sprintf("%d back from retirement", revived))
 	}
 	if parts == nil {
 		return ""
 	}
 	return " (" + strings.Join(parts, ", ") + ")"
 }
+
+// minute renders a time to the minute, in UTC.
+func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 
 // mark returns the symbol and the colour of a kind of change.
 func mark(op string) (symbol, color string) {

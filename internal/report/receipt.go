@@ -35,7 +35,7 @@ func WriteReceipt(c Console, f event.Finished, o Options) error {
 func deeds(c Console, f event.Finished) []string {
 	var did []string
 	if f.Changed {
-		did = append(did, c.summary(f.Created, f.Updated, f.Headers, f.Deleted, f.Kept)+asides(f.Adopted, f.Retired, f.Revived))
+		did = append(did, c.summary(f.Created, f.Updated, f.Headers, f.Deleted, f.Kept)+asides(f.Adopted, f.Retired, f.RetiredUntil, f.Revived))
 	}
 	if f.Changed || f.BytesUploaded > 0 {
 		did = append(did, size(f.BytesUploaded)+" uploaded")

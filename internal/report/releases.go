@@ -74,6 +74,9 @@ func notes(r event.Listed) []string {
 	if r.Changed != nil {
 		out = append(out, counts(Console{}, *r.Changed))
 	}
+	if r.Live && r.Retired > 0 { // of the others, it is no longer true
+		out = append(out, fmt.Sprintf("%d retired", r.Retired))
+	}
 	if r.RollbackTo != "" {
 		out = append(out, "rollback to "+name(cmp.Or(r.RollbackShort, r.RollbackTo)))
 	}
@@ -160,11 +163,16 @@ func facts(e event.Shown, o Options) [][2]string {
 	if r.Forced {
 		forced = "yes: the order of deploys was overridden"
 	}
+	retired := ""
+	if e.Retired > 0 {
+		retired = fmt.Sprintf("%d, %s, until %s", e.Retired, size(e.RetiredBytes), minute(e.RetiredUntil))
+	}
 	return [][2]string{
 		{"created", fmt.Sprintf("%s (%s)", r.Created.UTC().Format(time.RFC3339), o.age(r.Created))},
 		{"by", name(r.Actor)}, {"commit", commit}, {"ref", name(r.Ref)}, {"repo", name(r.Repository)}, {"run", run},
 		{"tool", name(r.Tool)}, {"parent", name(r.Parent)}, {"rollback", prefixed("to ", name(r.RollbackTo))}, {"promoted", promoted(r)}, {"forced", forced},
 		{"files", fmt.Sprintf("%d, %s", e.Files, size(e.Bytes))},
+		{"retired", retired},
 	}
 }
 
