@@ -265,8 +265,11 @@ func (c contents) wantState(t *testing.T, bucket string) strays {
 func (c contents) wantBytes(t *testing.T, live *state.Release) map[[32]byte]bool {
 	t.Helper()
 	have := map[[32]byte]bool{}
-	if got, want := len(live.Objects), len(c.site()); got != want {
-		t.Errorf("the live release has %d objects, and %d are there", got, want)
+	if got, want := len(live.Objects)+len(live.Retired), len(c.site()); got != want {
+		t.Errorf("the live release has, or retains, %d objects, and %d are there", got, want)
+	}
+	for _, r := range live.Retired {
+		have[r.SHA256] = true // released looks at it
 	}
 	for _, o := range live.Objects {
 		have[o.SHA256] = true

@@ -75,14 +75,16 @@ var variants = []variant{
 }
 
 // project writes the project of a version, ready to deploy, to a directory.
-func (v variant) project(t *testing.T) string {
+// Assets are retained for so long.
+func (v variant) project(t *testing.T, retain string) string {
 	t.Helper()
 	dir := t.TempDir()
 	config := fmt.Sprintf(`{
   "type": "static", "outputDir": "dist", "siteUrl": %q,
   "storage": {"provider": "minio"}, "cdn": {"provider": "cloudflare", "zoneId": %q}, "proof": "off",
-  "releases": {"retainAssets": "0"}, "headers": [%s]
-}`, crashURL, cloudflarefake.ZoneID, v.rules)
+  "releases": {"retainAssets": %q},
+  "headers": [%s]
+}`, crashURL, cloudflarefake.ZoneID, retain, v.rules)
 	files := map[string]string{"pandastack.json": config}
 	for name, content := range v.files {
 		files["dist/"+name] = content

@@ -70,6 +70,10 @@ func TestCrash(t *testing.T) {
 		b.deployAll(t, 0, 1, 2)
 		b.matrix(t, crashRun{version: 2, then: 2, seen: b.sites[2:], args: []string{"gc", "--keep", "1", "--forget", "new.html"}})
 	})
+	t.Run("retire", func(t *testing.T) {
+		t.Parallel()
+		crashRetire(t, server)
+	})
 	t.Run("late", func(t *testing.T) {
 		t.Parallel()
 		b := newCrashBed(t, server)
@@ -101,7 +105,14 @@ type crashBed struct {
 	staged        *depot // the bucket of the environment staging, where there is one
 }
 
+// newCrashBed returns a bed whose projects delete assets with the deploy.
 func newCrashBed(t *testing.T, server *testbed.S3) *crashBed {
+	t.Helper()
+	return newRetainingBed(t, server, "0")
+}
+
+// newRetainingBed returns a bed whose projects retain assets for so long.
+func newRetainingBed(t *testing.T, server *testbed.S3, retain string) *crashBed {
 	t.Helper()
 	program, err := exec.LookPath("pandastack") // by testscript
 	if err != nil {
@@ -123,7 +134,7 @@ func newCrashBed(t *testing.T, server *testbed.S3) *crashBed {
 	b.store, b.purges = testbed.NewCountingProxy(t, server.Endpoint), testbed.NewCountingProxy(t, api.String())
 	b.purgeURL = b.purges.URL + path
 	for _, v := range variants {
-		b.projects = append(b.projects, v.project(t))
+		b.projects = append(b.projects, v.project(t, retain))
 		b.sites = append(b.sites, v.objects())
 	}
 	return b
@@ -192,7 +203,7 @@ func (b *crashBed) mend(t *testing.T, version int, shift time.Duration, args ...
 		t.Fatalf("%v ended with %d:\n%s", args, r.code, r.output)
 	}
 	after := b.depot.read(t)
-	after.wantSite(t, b.sites[version])
+	after.released(t, b.depot.name, b.sites[version]).wantSite(t, b.sites[version])
 	left := after.wantState(t, b.depot.name)
 	// What could not be collected is said in the head, and left by a run that
 	// has nothing else to do.
@@ -244,7 +255,7 @@ func (b *crashBed) killAt(t *testing.T, c crashRun, p killPoint) killed {
 func (b *crashBed) crashed(t *testing.T, c crashRun) contents {
 	t.Helper()
 	after := b.depot.read(t)
-	after.wantWhole(t, c.seen...)
+	after.released(t, b.depot.name, c.seen...).wantWhole(t, c.seen...)
 	for _, path := range after.unfinished(t, b.depot.name) {
 		b.ledger.touch(path)
 	}
