@@ -107,6 +107,28 @@ func TestForgetRetiredSomebodyElses(t *testing.T) {
 	w.check(live)
 }
 
+// TestForgetRetiredLiveElsewhere deletes the path alone where the site has its
+// bytes at another one: a rollback still brings them back.
+func TestForgetRetiredLiveElsewhere(t *testing.T) {
+	w := newWorld(t)
+	former := w.mustRetain(0, editionWithBundle(1)).Release
+	live := editionWithBundle(2)
+	live["copy.js"] = "bundle 1"
+	w.mustRetain(0, live)
+	got, err := w.forgetRetired(bundled(1))
+	if err != nil || len(got.Erased) != 1 || got.Erased[0].Live != "copy.js" || !got.Erased[0].Retired || got.Retired != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	w.check(live)
+	if f := w.head().Forgotten; f != nil {
+		t.Errorf("%v", f)
+	}
+	if _, err := Open(t.Context(), w.retaining(0)).Rollback(t.Context(), former); err != nil {
+		t.Fatal(err)
+	}
+	w.check(with(1, 2))
+}
+
 // TestForgetRetiredOwed: a deletion that fails is done by the next run, also
 // where nothing else is to do, unless that has the path again.
 func TestForgetRetiredOwed(t *testing.T) {

@@ -104,7 +104,7 @@ func (b *bucket) traffic(t *testing.T, prefix string) traffic {
 		path, below := strings.CutPrefix(path, site)
 		sum.bytesSent += r.Sent
 		switch {
-		case r.Method == http.MethodGet:
+		case r.Method == http.MethodGet, r.Method == http.MethodHead:
 			sum.reads++
 		case r.Method == http.MethodDelete, r.Method == http.MethodPost && r.Query.Has("delete"):
 			sum.deletions++

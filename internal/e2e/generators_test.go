@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -35,6 +36,7 @@ type generator struct {
 	page1        string    // the one output file that this changes; empty: several, because bundles hold the pages
 	gone         string    // a source file that is removed
 	goneOutput   string    // the page that this removes
+	bundle       [3]string // a source file of a bundle: name, text, text instead; empty: no name changes with it
 	fewestOutput int       // files, so that an empty build is seen
 }
 
@@ -48,6 +50,7 @@ var generators = []generator{
 		name: "vite", prepare: withNPM, fingerprint: regexp.MustCompile(`^assets/[a-z]+-([\w-]{8})\.(?:js|css|js\.map)$`), fewestOutput: 12,
 		page: [3]string{"about.html", "counts clicks", "counts taps"}, page1: "about.html",
 		gone: "public/icon.svg", goneOutput: "icon.svg",
+		bundle: [3]string{"src/style.css", "3rem", "4rem"},
 	},
 	{
 		name: "docusaurus", prepare: withDocusaurus,
@@ -75,7 +78,7 @@ func TestGenerators(t *testing.T) {
 			if g.prepare != nil {
 				g.prepare(t, p)
 			}
-			s := &story{generator: g, bucket: b, project: p, displaced: map[string]bool{}, others: map[string]object{
+			s := &story{generator: g, bucket: b, project: p, displaced: map[string]bool{}, retained: map[string]string{}, others: map[string]object{
 				"index.html":          {"another site", "text/html", "no-cache"},
 				"blog-old/index.html": {"the old blog", "text/html", ""},
 				prefix + "theirs.txt": {"not ours", "text/plain", ""},
@@ -88,8 +91,11 @@ func TestGenerators(t *testing.T) {
 				run  func(*story, *testing.T)
 			}{
 				{"first", (*story).first}, {"rebuilt", (*story).rebuilt}, {"touched", (*story).touched},
-				{"edited", (*story).edited}, {"headers", (*story).headers}, {"removed", (*story).removed},
+				{"edited", (*story).edited}, {"headers", (*story).headers}, {"removed", (*story).removed}, {"renamed", (*story).renamed},
 			} {
+				if step.name == "renamed" && s.bundle[0] == "" {
+					continue
+				}
 				if !t.Run(step.name, func(t *testing.T) { step.run(s, t) }) {
 					break // the next steps build on this one
 				}
@@ -110,7 +116,8 @@ type story struct {
 	files   map[string]string // the output of the last deploy
 	pages   string            // Cache-Control of pages; empty: the default
 
-	displaced map[string]bool // bytes that the bucket keeps for a rollback
+	displaced map[string]bool   // bytes that the bucket keeps for a rollback
+	retained  map[string]string // what the output no longer has, and visitors still get: path → bytes
 }
 
 // first installs, builds and deploys.
@@ -160,9 +167,7 @@ func (s *story) touched(t *testing.T) {
 func (s *story) edited(t *testing.T) {
 	old := s.files
 	s.project.edit(t, s.page[0], s.page[1], s.page[2])
-	s.project.deploy(t, "--install", "never")
-	s.check(t)
-	written, removed := changes(old, s.files)
+	written, removed := s.publish(t)
 	if s.page1 != "" && !slices.Equal(written, []string{s.page1}) {
 		t.Errorf("the edit changed %q", written)
 	}
@@ -194,13 +199,67 @@ func (s *story) headers(t *testing.T) {
 func (s *story) removed(t *testing.T) {
 	old := s.files
 	s.project.remove(t, s.gone)
-	s.project.deploy(t, "--install", "never")
-	s.check(t)
-	written, removed := changes(old, s.files)
+	written, removed := s.publish(t)
 	if !slices.Contains(removed, s.goneOutput) {
 		t.Errorf("removed: %q", removed)
 	}
 	s.wantTraffic(t, s.bucket.traffic(t, prefix), s.cost(old, written, removed))
+}
+
+// renamed changes the content of a bundle, and with it its name. Visitors get the
+// old one as before, until its time is over and something else is published.
+func (s *story) renamed(t *testing.T) {
+	s.project.configure(t, map[string]any{"releases": map[string]any{"retainAssets": "1s"}})
+	old, before := s.files, maps.Clone(s.retained)
+	s.project.edit(t, s.bundle[0], s.bundle[1], s.bundle[2])
+	written, removed := s.publish(t)
+	s.wantTraffic(t, s.bucket.traffic(t, prefix), s.cost(old, written, removed))
+	due := map[string]string{}
+	for path, body := range s.retained {
+		if _, ok := before[path]; !ok {
+			due[path] = body
+			delete(s.retained, path)
+		}
+	}
+	if len(due) == 0 {
+		t.Fatalf("nothing is retained; the edit changed %q", written)
+	}
+	time.Sleep(1100 * time.Millisecond)
+
+	old = s.files
+	s.project.edit(t, s.page[0], s.page[2], s.page[1])
+	written, removed = s.publish(t)
+	want := s.cost(old, written, slices.AppendSeq(removed, maps.Keys(due)))
+	want.reads += len(due) // whether it is there
+	for _, body := range due {
+		if !s.displaced[body] {
+			s.displaced[body] = true
+			want.statePuts++
+		}
+	}
+	s.wantTraffic(t, s.bucket.traffic(t, prefix), want)
+}
+
+// publish builds and deploys, and returns the paths that are to be written,
+// and those that are to be deleted at once.
+func (s *story) publish(t *testing.T) (written, deleted []string) {
+	t.Helper()
+	old := s.files
+	s.project.deploy(t, "--install", "never")
+	s.files = s.project.files(t)
+	written, removed := changes(old, s.files)
+	for _, path := range removed {
+		if s.cacheControl(path) == immutable {
+			s.retained[path] = old[path]
+		} else {
+			deleted = append(deleted, path)
+		}
+	}
+	for _, path := range written {
+		delete(s.retained, path)
+	}
+	s.check(t)
+	return written, deleted
 }
 
 // cost is what docs/architecture.md says that a deploy asks of the server:
@@ -239,6 +298,9 @@ func (s *story) check(t *testing.T) {
 	want := map[string]object{}
 	for path, body := range s.files {
 		want[prefix+path] = object{body, mediaType(t, path), s.cacheControl(path)}
+	}
+	for path, body := range s.retained {
+		want[prefix+path] = object{body, mediaType(t, path), immutable}
 	}
 	for key, o := range s.others {
 		want[key] = o

@@ -12,16 +12,19 @@ import (
 // the first error of the writer.
 func WriteCollected(c Console, e event.Collected, o Options) error {
 	w := &sticky{w: c.W}
-	did, erased := "Removed:", "erased"
+	did, erased, deleted := "Removed:", "erased", "deleted"
 	if e.DryRun {
-		did, erased = "Would remove:", "would erase"
+		did, erased, deleted = "Would remove:", "would erase", "would delete"
 	}
 	for _, id := range e.Releases {
 		fmt.Fprintf(w, "  %s %s\n", c.paint(red, "- release"), name(id))
 	}
 	for _, x := range e.Erased {
 		what := c.paint(red, erased)
-		if x.Live != "" {
+		switch {
+		case x.Live != "" && x.Retired: // its bytes stay, at another path
+			what = c.paint(yellow, deleted)
+		case x.Live != "":
 			what = c.paint(yellow, "stays")
 		}
 		where := "in " + count(len(x.Releases), "release")
