@@ -30,6 +30,12 @@ func crashRetire(t *testing.T, server *testbed.S3) {
 	}
 }
 
+// newCrashBed returns a bed whose projects delete assets with the deploy.
+func newCrashBed(t *testing.T, server *testbed.S3) *crashBed {
+	t.Helper()
+	return newRetainingBed(t, server, "0")
+}
+
 // retired returns what the live release retains, by path.
 func (c contents) retired(t *testing.T, bucket string) map[string]*state.Retired {
 	t.Helper()

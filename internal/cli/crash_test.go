@@ -105,12 +105,6 @@ type crashBed struct {
 	staged        *depot // the bucket of the environment staging, where there is one
 }
 
-// newCrashBed returns a bed whose projects delete assets with the deploy.
-func newCrashBed(t *testing.T, server *testbed.S3) *crashBed {
-	t.Helper()
-	return newRetainingBed(t, server, "0")
-}
-
 // newRetainingBed returns a bed whose projects retain assets for so long.
 func newRetainingBed(t *testing.T, server *testbed.S3, retain string) *crashBed {
 	t.Helper()
