@@ -47,9 +47,14 @@ func TestForgetRetired(t *testing.T) {
 	if diff := cmp.Diff(all, w.all()); err != nil || diff != "" {
 		t.Fatalf("a preview: %v %s", err, diff)
 	}
+	w.spy.requests()
 	got, err := w.forgetRetired(bundled(1))
 	if err != nil || w.holds("secret") {
 		t.Fatalf("%+v, %v", got, err)
+	}
+	ops := w.spy.requests()
+	if puts := len(slices.DeleteFunc(slices.Clone(ops), func(op string) bool { return !strings.HasPrefix(op, "PUT ") })); puts != 4 || times(ops, "GET blog/"+bundled(1)) != 1 {
+		t.Errorf("docs/history.md says otherwise: %q", ops)
 	}
 	w.check(live)
 	if got.Retired != 2 || got.Bytes != 2*int64(len("secret")) || want.Retired != got.Retired || want.Bytes != got.Bytes || cmp.Diff(want.Erased, got.Erased) != "" {

@@ -78,6 +78,11 @@ func TestModel(t *testing.T) {
 		}
 	})
 	t.Logf("\n%v", total)
+	for _, what := range []string{"retired", "revived", "due"} {
+		if total["histories"] >= 1000 && total[what] == 0 {
+			t.Errorf("nothing was %s in %d histories", what, total["histories"])
+		}
+	}
 }
 
 // life is one history of a site.
