@@ -157,6 +157,7 @@ func (p *purgeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // ones after it; nothing that did not change is dropped; and where the purge
 // does nothing, the proof notices.
 func TestEdge(t *testing.T) {
+	t.Parallel()
 	server := testbed.VersityGW(t)
 	bucket := server.NewWebsite(t)
 	cache := startVarnish(t, server.WebsiteURL(bucket))
