@@ -136,31 +136,51 @@ func (c contents) head(t *testing.T, bucket string) *state.Head {
 	return h
 }
 
-// unfinished returns the paths that the head calls in doubt, or owes to a CDN.
-func (c contents) unfinished(t *testing.T, bucket string) []string {
+// unfinished calls f with each path that the head calls in doubt, or owes to
+// CDNs, which are then named; else they are all meant. What was acknowledged and
+// is still in the head is asked for once more.
+func (c contents) unfinished(t *testing.T, bucket string, f func(path string, cdns ...string)) {
 	t.Helper()
 	h := c.head(t, bucket)
 	ids := slices.Clone(h.Doubt)
 	if h.Busy != nil {
 		ids = append(ids, h.Busy.Target)
 	}
+	for _, id := range ids {
+		for _, path := range c.touched(t, bucket, id) {
+			f(path)
+		}
+	}
 	for _, o := range h.Owed {
-		ids = append(ids, o.Intent)
+		var cdns []string
+		for _, name := range o.Purge {
+			cdn, _, _ := strings.Cut(name, " ")
+			cdns = append(cdns, cdn)
+		}
+		for _, path := range c.touched(t, bucket, o.Intent) {
+			if len(cdns) > 0 {
+				f(path, cdns...)
+			}
+		}
+	}
+}
+
+// touched returns the paths of an intent, none where it is not there: nothing
+// was touched yet.
+func (c contents) touched(t *testing.T, bucket, intent string) []string {
+	t.Helper()
+	o, ok := c[stateDir+state.IntentKey(intent)]
+	if !ok {
+		return nil
+	}
+	in, err := state.DecodeIntent(strings.NewReader(o.body), state.Site{Bucket: bucket})
+	if err != nil {
+		t.Fatal(err)
 	}
 	var paths []string
-	for _, id := range ids {
-		o, ok := c[stateDir+state.IntentKey(id)]
-		if !ok {
-			continue // nothing was touched yet
-		}
-		in, err := state.DecodeIntent(strings.NewReader(o.body), state.Site{Bucket: bucket})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, touch := range in.Touches {
-			if touch.SHA256 != nil || touch.Adopts == nil { // else it stays as it is
-				paths = append(paths, touch.Path)
-			}
+	for _, touch := range in.Touches {
+		if touch.SHA256 != nil || touch.Adopts == nil { // else it stays as it is
+			paths = append(paths, touch.Path)
 		}
 	}
 	return paths

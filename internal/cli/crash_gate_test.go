@@ -19,6 +19,8 @@ import (
 
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
+	"github.com/pandastack-io/pandastack/internal/cdn"
+	"github.com/pandastack-io/pandastack/internal/cdn/cdntest/webhookfake"
 	"github.com/pandastack-io/pandastack/internal/site"
 	"github.com/pandastack-io/pandastack/internal/state"
 	"github.com/pandastack-io/pandastack/internal/testbed"
@@ -157,7 +159,7 @@ func (g *gate) hold(forward http.Handler, r *http.Request) {
 // pass sends a request on, and notes what it changed or purged.
 func (g *gate) pass(forward http.Handler, w http.ResponseWriter, r *http.Request) {
 	done := g.ledger.request(r)
-	if g.shift != 0 && !isPurge(r) {
+	if g.shift != 0 && purgeAt(r) == "" {
 		r = g.signedNow(r)
 	}
 	d := &dated{ResponseWriter: w, shift: g.shift}
@@ -222,8 +224,8 @@ var (
 
 // requestName says what a request is for, the same in each run.
 func requestName(r *http.Request) string {
-	if isPurge(r) {
-		return "PURGE"
+	if name := purgeAt(r); name != "" {
+		return "PURGE " + name
 	}
 	method, key := r.Method, keyOf(r)
 	q := r.URL.Query()
@@ -241,7 +243,16 @@ func requestName(r *http.Request) string {
 	return method + " " + blobID.ReplaceAllString(recordID.ReplaceAllString(key, "$1/ID"), "$1")
 }
 
-func isPurge(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/purge_cache") }
+// purgeAt returns the CDN that a request is for; empty: it is for the storage.
+func purgeAt(r *http.Request) string {
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/purge_cache"):
+		return "cloudflare"
+	case r.URL.Path == webhookfake.Path:
+		return "webhook"
+	}
+	return ""
+}
 
 // keyOf returns the key in a path-style address.
 func keyOf(r *http.Request) string {
@@ -250,35 +261,47 @@ func keyOf(r *http.Request) string {
 }
 
 // ledger knows, of all processes, when which path changed on the server, and
-// when which URL was purged: by numbers that grow.
+// when which URL was purged at which CDN: by numbers that grow.
 type ledger struct {
-	mu      sync.Mutex
-	now     int
-	changed map[string]int  // by path
-	purged  map[string]int  // by URL
-	born    map[string]bool // paths with a fingerprint that were there once
+	mu   sync.Mutex
+	now  int
+	born map[string]bool   // paths with a fingerprint that were there once
+	cdns map[string]*cache // by the first word of their names
 }
 
-func newLedger() *ledger {
-	return &ledger{changed: map[string]int{}, purged: map[string]int{}, born: map[string]bool{}}
+// cache is what the ledger knows of one CDN.
+type cache struct {
+	changed map[string]int // by path: what it held is not right since then
+	purged  map[string]int // by URL: what it acknowledged, and was asked then
+}
+
+func newLedger(cdns ...string) *ledger {
+	l := &ledger{born: map[string]bool{}, cdns: map[string]*cache{}}
+	for _, name := range cdns {
+		l.cdns[name] = &cache{map[string]int{}, map[string]int{}}
+	}
+	return l
 }
 
 // clone returns a ledger that goes on from this one.
 func (l *ledger) clone() *ledger {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return &ledger{now: l.now, changed: maps.Clone(l.changed), purged: maps.Clone(l.purged), born: maps.Clone(l.born)}
+	out := &ledger{now: l.now, born: maps.Clone(l.born), cdns: map[string]*cache{}}
+	for name, c := range l.cdns {
+		out.cdns[name] = &cache{maps.Clone(c.changed), maps.Clone(c.purged)}
+	}
+	return out
 }
 
 // request notes the beginning of a request; what it returns, its end. A purge
 // counts from its beginning, a change from its end.
 func (l *ledger) request(r *http.Request) func(status int) {
 	var urls, paths []string
+	at := purgeAt(r)
 	switch {
-	case isPurge(r):
-		var body struct{ Files []string }
-		_ = json.Unmarshal(peek(r), &body) // the fake refuses what is not JSON
-		urls = body.Files
+	case at != "":
+		urls = purgedURLs(r)
 	case r.Method == http.MethodPut, r.Method == http.MethodDelete:
 		paths = []string{keyOf(r)}
 	case r.Method == http.MethodPost && r.URL.Query().Has("delete"):
@@ -302,13 +325,29 @@ func (l *ledger) request(r *http.Request) func(status int) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		for _, u := range urls {
-			l.purged[u] = began
+			l.cdns[at].purged[u] = began
 		}
 	}
 }
 
-// touch notes that a path is another one than before, or may be.
-func (l *ledger) touch(path string) {
+// purgedURLs returns the URLs that a CDN is asked to forget one by one, as
+// these sites need it.
+func purgedURLs(r *http.Request) []string {
+	var body struct {
+		Files []string // Cloudflare
+		Kind  string   // the webhook
+		Items []string
+	}
+	_ = json.Unmarshal(peek(r), &body) // the fakes refuse what is not JSON
+	if body.Kind == string(cdn.URLs) {
+		return body.Items
+	}
+	return body.Files
+}
+
+// touch notes that a path is another one than before, or may be: to the named
+// CDNs, or to all where none is named.
+func (l *ledger) touch(path string, cdns ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.now++
@@ -317,22 +356,29 @@ func (l *ledger) touch(path string) {
 		l.born[path] = true
 		return
 	}
-	l.changed[path] = l.now
+	for name, c := range l.cdns {
+		if len(cdns) == 0 || slices.Contains(cdns, name) {
+			c.changed[path] = l.now
+		}
+	}
 }
 
-// stale returns the URLs that a cache may have filled before the last change,
-// and that were not purged since.
+// stale returns, for each CDN, the URLs that it may have cached before the last
+// change, and that it has not acknowledged to forget since.
 func (l *ledger) stale(base *url.URL) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out []string
-	for _, path := range slices.Sorted(maps.Keys(l.changed)) {
-		for _, u := range site.URLs(base, path) {
-			if l.purged[u] < l.changed[path] {
-				out = append(out, u)
+	for name, c := range l.cdns {
+		for path, changed := range c.changed {
+			for _, u := range site.URLs(base, path) {
+				if c.purged[u] < changed {
+					out = append(out, name+": "+u)
+				}
 			}
 		}
 	}
+	slices.Sort(out)
 	return out
 }
 

@@ -75,16 +75,16 @@ var variants = []variant{
 }
 
 // project writes the project of a version, ready to deploy, to a directory.
-// Assets are retained for so long.
-func (v variant) project(t *testing.T, retain string) string {
+// Of its two CDNs, one is behind a webhook; assets are retained for so long.
+func (v variant) project(t *testing.T, hook, retain string) string {
 	t.Helper()
 	dir := t.TempDir()
 	config := fmt.Sprintf(`{
   "type": "static", "outputDir": "dist", "siteUrl": %q,
-  "storage": {"provider": "minio"}, "cdn": {"provider": "cloudflare", "zoneId": %q}, "proof": "off",
-  "releases": {"retainAssets": %q},
+  "storage": {"provider": "minio"}, "proof": "off", "releases": {"retainAssets": %q},
+  "cdn": [{"provider": "cloudflare", "zoneId": %q}, {"provider": "webhook", "url": %q}],
   "headers": [%s]
-}`, crashURL, cloudflarefake.ZoneID, retain, v.rules)
+}`, crashURL, retain, cloudflarefake.ZoneID, hook, v.rules)
 	files := map[string]string{"pandastack.json": config}
 	for name, content := range v.files {
 		files["dist/"+name] = content

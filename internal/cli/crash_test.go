@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pandastack-io/pandastack/internal/cdn/cdntest/cloudflarefake"
+	"github.com/pandastack-io/pandastack/internal/cdn/cdntest/webhookfake"
 	"github.com/pandastack-io/pandastack/internal/state"
 	"github.com/pandastack-io/pandastack/internal/testbed"
 )
@@ -23,7 +24,8 @@ const expired = 20 * time.Minute
 // server, and at each purge: before the server sees the request, and after the
 // server has done it. At that moment each file must be whole, and what pages
 // refer to must be there. Then the clock of the server moves past the lease,
-// and one plain deploy must make the site right, with nothing stale at the CDN.
+// and one plain deploy must make the site right, with nothing stale at either of
+// the two CDNs.
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	server := testbed.MinIO(t)
@@ -98,10 +100,10 @@ type crashBed struct {
 	sites      []contents
 	ledger     *ledger
 	base       *url.URL
-	// store and purges stand before the two services. They are the same for
+	// store, purges and hooks stand before the services. They are the same for
 	// all runs, so that what a storage was found to do is remembered.
-	store, purges *testbed.CountingProxy
-	purgeURL      string
+	store, purges, hooks *testbed.CountingProxy
+	purgeURL             string
 	staged        *depot // the bucket of the environment staging, where there is one
 }
 
@@ -113,7 +115,7 @@ func newRetainingBed(t *testing.T, server *testbed.S3, retain string) *crashBed 
 		t.Fatal(err)
 	}
 	b := &crashBed{
-		server: server, depot: newDepot(t, server), program: program, ledger: newLedger(),
+		server: server, depot: newDepot(t, server), program: program, ledger: newLedger("cloudflare", "webhook"),
 		cloudflare: cloudflarefake.New(t, cloudflarefake.Options{PerSecond: 1e6}),
 	}
 	if b.base, err = url.Parse(crashURL); err != nil {
@@ -127,8 +129,9 @@ func newRetainingBed(t *testing.T, server *testbed.S3, retain string) *crashBed 
 	api.Path = ""
 	b.store, b.purges = testbed.NewCountingProxy(t, server.Endpoint), testbed.NewCountingProxy(t, api.String())
 	b.purgeURL = b.purges.URL + path
+	b.hooks = testbed.NewCountingProxy(t, webhookfake.New(t).URL)
 	for _, v := range variants {
-		b.projects = append(b.projects, v.project(t, retain))
+		b.projects = append(b.projects, v.project(t, b.hooks.URL+webhookfake.Path, retain))
 		b.sites = append(b.sites, v.objects())
 	}
 	return b
@@ -171,11 +174,12 @@ func (b *crashBed) run(t *testing.T, version int, g *gate, args ...string) ran {
 // environ leads all requests of a process through its gate, and nothing of
 // this process's environment to it.
 func (b *crashBed) environ(t *testing.T, g *gate) []string {
-	for _, p := range []*testbed.CountingProxy{b.store, b.purges} {
+	for _, p := range []*testbed.CountingProxy{b.store, b.purges, b.hooks} {
 		p.Around(g.around)
 	}
 	env := append(b.server.Env(), "HOME="+t.TempDir(), "PANDASTACK_ENDPOINT="+b.store.URL,
-		"CLOUDFLARE_BASE_URL="+b.purgeURL, "CLOUDFLARE_API_TOKEN="+cloudflarefake.Token)
+		"CLOUDFLARE_BASE_URL="+b.purgeURL, "CLOUDFLARE_API_TOKEN="+cloudflarefake.Token,
+		"PANDASTACK_WEBHOOK_SECRET="+webhookfake.Secret)
 	if b.staged == nil { // else the file names the buckets
 		env = append(env, "PANDASTACK_BUCKET="+b.depot.name)
 	}
@@ -250,10 +254,14 @@ func (b *crashBed) crashed(t *testing.T, c crashRun) contents {
 	t.Helper()
 	after := b.depot.read(t)
 	after.released(t, b.depot.name, c.seen...).wantWhole(t, c.seen...)
-	for _, path := range after.unfinished(t, b.depot.name) {
-		b.ledger.touch(path)
-	}
+	b.noteUnfinished(t, after)
 	return after
+}
+
+// noteUnfinished notes what is in doubt, or owed to a CDN, as changed.
+func (b *crashBed) noteUnfinished(t *testing.T, c contents) {
+	t.Helper()
+	c.unfinished(t, b.depot.name, b.ledger.touch)
 }
 
 // outcome says what became of a site.

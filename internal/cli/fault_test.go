@@ -116,6 +116,7 @@ type faultBed struct {
 
 func newFaultBed(t *testing.T, server *testbed.S3, large bool) *faultBed {
 	b := &faultBed{crashBed: newCrashBed(t, server)}
+	b.ledger = newLedger(ledgerCDN{}.Name())
 	if large {
 		body := strings.Repeat("0123456789abcdef", largeSize/16)
 		if err := os.WriteFile(filepath.Join(b.projects[1], "dist", largeKey), []byte(body), 0o600); err != nil {
@@ -143,7 +144,7 @@ func (c ledgerCDN) Purge(_ context.Context, requests ...cdn.Request) (cdn.Result
 	var res cdn.Result
 	for _, q := range requests {
 		for _, u := range q.Items {
-			c.purged[u] = c.now
+			c.cdns[c.Name()].purged[u] = c.now
 		}
 		res.URLs += q.Covers
 		res.Requests++
@@ -289,9 +290,7 @@ func (b *faultBed) judge(t *testing.T, f faultRun, before contents, r faulted) s
 	}
 	now := b.depot.read(t)
 	wantListed(t, before.site(), now.site(), b.sites[f.version], listed)
-	for _, path := range now.unfinished(t, b.depot.name) {
-		b.ledger.touch(path) // it may have been seen
-	}
+	b.noteUnfinished(t, now)
 	if now.head(t, b.depot.name).Busy != nil {
 		verdict += ", locked"
 		if !r.faults[0].forever {
@@ -333,9 +332,7 @@ func (b *faultBed) wantOwed(t *testing.T, f faultRun, before contents, r faulted
 			t.Errorf("%s is %+v, want %+v", path, got, want)
 		}
 	}
-	for _, path := range now.unfinished(t, b.depot.name) {
-		b.ledger.touch(path)
-	}
+	b.noteUnfinished(t, now)
 }
 
 // matrix lets each request of a run meet each fault.
