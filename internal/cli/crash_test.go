@@ -82,6 +82,18 @@ func TestCrash(t *testing.T) {
 		b.deployAll(t, 0)
 		b.late(t)
 	})
+	t.Run("purge", func(t *testing.T) {
+		t.Parallel()
+		b := newCrashBed(t, server)
+		b.debts(t)
+		b.matrix(t, crashRun{version: 2, then: 2, seen: b.sites[1:], args: []string{"purge"}, mend: []string{"purge"}, purges: true})
+	})
+	t.Run("deploy that pays", func(t *testing.T) {
+		t.Parallel()
+		b := newCrashBed(t, server)
+		b.debts(t)
+		b.matrix(t, crashRun{version: 0, then: 0, seen: b.sites, args: []string{"deploy"}, purges: true})
+	})
 	t.Run("upload in parts", func(t *testing.T) {
 		t.Parallel()
 		b := newCrashBed(t, server)
@@ -104,7 +116,7 @@ type crashBed struct {
 	// all runs, so that what a storage was found to do is remembered.
 	store, purges, hooks *testbed.CountingProxy
 	purgeURL             string
-	staged        *depot // the bucket of the environment staging, where there is one
+	staged               *depot // the bucket of the environment staging, where there is one
 }
 
 // newRetainingBed returns a bed whose projects retain assets for so long.
@@ -231,6 +243,8 @@ type crashRun struct {
 	shift   time.Duration // of the server's clock
 	then    int           // the version that is deployed after it
 	seen    []contents    // the versions that visitors may see files of
+	mend    []string      // what follows; nil: a plain deploy
+	purges  bool          // it is killed at each purge, also in a sample
 }
 
 // killed is what a kill led to.
@@ -245,7 +259,10 @@ func (b *crashBed) killAt(t *testing.T, c crashRun, p killPoint) killed {
 	before := b.depot.read(t)
 	b.run(t, c.version, b.gate(c.shift, &p), c.args...)
 	k := killed{outcome: b.outcome(t, before, b.crashed(t, c))}
-	_, k.left = b.deploy(t, c.then, c.shift+expired)
+	if c.mend == nil {
+		c.mend = []string{"deploy"}
+	}
+	_, k.left = b.mend(t, c.then, c.shift+expired, c.mend...)
 	return k
 }
 
@@ -316,7 +333,7 @@ func (b *crashBed) matrix(t *testing.T, c crashRun) {
 		cells := []string{"", ""}
 		var left strays
 		for j, after := range []bool{false, true} {
-			if (2*i+j)%crashStride != 0 {
+			if (2*i+j)%crashStride != 0 && !(c.purges && strings.HasPrefix(request, "PURGE")) {
 				continue
 			}
 			p := killPoint{request, after}

@@ -185,7 +185,7 @@ func (r *Run) preview(ctx context.Context, v *view, a aim) (event.Planned, error
 	if err != nil {
 		return event.Planned{}, err
 	}
-	return r.planned(v, a, p), cmp.Or(r.reachable(ctx, v, a, p), r.guard(v, a, p))
+	return r.planned(v, a, p), cmp.Or(v.payable(a, p), r.reachable(ctx, v, a, p), r.guard(v, a, p))
 }
 
 // guard returns plan.GuardErrors where a deploy would break a limit. Somebody
@@ -309,8 +309,8 @@ func (r *Run) try(ctx context.Context, v *view, aimAt func(context.Context, *vie
 	if err != nil {
 		return event.Finished{}, err
 	}
-	if a.pay && len(touches(v, p)) > 0 {
-		return event.Finished{}, ErrUnfinished
+	if err := v.payable(a, p); err != nil {
+		return event.Finished{}, err
 	}
 	if err := cmp.Or(r.judge(ctx, v, a, p), r.reachable(ctx, v, a, p), r.guard(v, a, p)); err != nil {
 		return event.Finished{}, err

@@ -33,6 +33,17 @@ func (r *Run) Pay(ctx context.Context) (event.Finished, error) {
 	return r.do(ctx, func(_ context.Context, v *view) (aim, error) { return v.paying() })
 }
 
+// payable returns ErrUnfinished where an earlier run announced something that
+// has to be looked at by a deploy, or a late request changed what is live. One
+// that only paid has announced nothing.
+func (v *view) payable(a aim, p *plan.Plan) error {
+	announced := slices.ContainsFunc(v.unfinished, func(in intent) bool { return len(in.touches) > 0 })
+	if a.pay && (announced || len(touches(v, p)) > 0) {
+		return ErrUnfinished
+	}
+	return nil
+}
+
 // PreviewPay returns what Pay would do, and writes nothing.
 func (r *Run) PreviewPay(ctx context.Context) (event.Planned, error) {
 	v, err := r.live(ctx)
@@ -50,9 +61,6 @@ func (r *Run) PreviewPay(ctx context.Context) (event.Planned, error) {
 func (v *view) paying() (aim, error) {
 	if v.release == nil {
 		return aim{}, state.ErrNothing
-	}
-	if len(v.doubts()) > 0 {
-		return aim{}, ErrUnfinished
 	}
 	a := aim{pay: true, desired: make([]Desired, len(v.release.Objects))}
 	for i, o := range v.release.Objects {
