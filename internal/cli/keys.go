@@ -12,26 +12,30 @@ import (
 	"github.com/pandastack-io/pandastack/internal/storage"
 )
 
-// The settings that hold the storage's credentials.
-const (
-	keyID        = "aws-access-key-id"
-	secretKey    = "aws-secret-access-key"
-	sessionToken = "aws-session-token"
+// keySet names the settings that hold AWS credentials.
+type keySet struct{ id, secret, token string }
+
+var (
+	storageKeys    = keySet{"aws-access-key-id", "aws-secret-access-key", "aws-session-token"}
+	cloudfrontKeys = keySet{"cloudfront-access-key-id", "cloudfront-secret-access-key", "cloudfront-session-token"}
 )
 
-// keys returns the storage's credentials as the settings give them. Nil: they
-// give none, and the SDK looks where it always does.
-func (s *settings) keys() (aws.CredentialsProvider, error) {
-	id, key, token := s.Secret(keyID).Reveal(), s.Secret(secretKey).Reveal(), s.Secret(sessionToken).Reveal()
+// cloudfrontProfile is the setting that takes the place of cloudfrontKeys.
+const cloudfrontProfile = "cloudfront-profile"
+
+// keys returns credentials as the settings give them. Nil: they give none, and
+// the SDK looks where it always does.
+func (s *settings) keys(set keySet) (aws.CredentialsProvider, error) {
+	id, key, token := s.Secret(set.id).Reveal(), s.Secret(set.secret).Reveal(), s.Secret(set.token).Reveal()
 	switch {
 	case id == "" && key == "":
 		return nil, nil
 	case key == "":
-		return nil, s.half(keyID, secretKey)
+		return nil, s.half(set.id, set.secret)
 	case id == "":
-		return nil, s.half(secretKey, keyID)
+		return nil, s.half(set.secret, set.id)
 	}
-	if s.isInput(keyID) != s.isInput(sessionToken) {
+	if s.isInput(set.id) != s.isInput(set.token) {
 		token = "" // of other credentials, which the job has beside these
 	}
 	return credentials.NewStaticCredentialsProvider(id, key, token), nil

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,6 +73,8 @@ func scriptOf(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).
 //   - cdn-fails NAME FAULT N: one of these fails the next N requests, as package
 //     cdntest describes.
 //   - cdn-purged NAME FILE: what one of these purged so far, each once, sorted.
+//   - cdn-header NAME HEADER REGEXP: the last request to one of these had such a
+//     header; missing, it is empty.
 //   - cloudflare-fails STATUS CODE MESSAGE: it refuses the next request.
 //   - purged FILE: the URLs that were purged so far are those of the file, one
 //     a line; each only once, sorted.
@@ -91,6 +94,7 @@ func (s *servers) commands() map[string]func(*testscript.TestScript, bool, []str
 		"cdn-fakes":        startFakes,
 		"cdn-fails":        fakeFails,
 		"cdn-purged":       fakePurged,
+		"cdn-header":       fakeHeader,
 	}
 }
 
@@ -259,5 +263,15 @@ func fakePurged(ts *testscript.TestScript, neg bool, args []string) {
 	slices.Sort(lines)
 	if diff := cmp.Diff(ts.ReadFile(args[1]), strings.Join(slices.Compact(lines), "")); diff != "" {
 		ts.Fatalf("purged:\n%s", diff)
+	}
+}
+
+func fakeHeader(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, !neg && len(args) == 3, "cdn-header NAME HEADER REGEXP")
+	log := fake(ts, args[0]).Log()
+	need(ts, len(log) > 0, "a request before cdn-header")
+	got := log[len(log)-1].Header.Get(args[1])
+	if ok, err := regexp.MatchString(args[2], got); err != nil || !ok {
+		ts.Fatalf("%s is %q, and not as %q: %v", args[1], got, args[2], err)
 	}
 }

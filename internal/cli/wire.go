@@ -83,7 +83,7 @@ func (a *app) openS3(ctx context.Context, s *settings, c *config.Storage) (*targ
 		PathStyle: c.PathStyle, ACL: c.ACL, SSE: c.SSE, KMSKeyID: c.KMSKeyID, Workers: deploy.DefaultWorkers,
 	}
 	var err error
-	if o.Credentials, err = s.keys(); err != nil {
+	if o.Credentials, err = s.keys(storageKeys); err != nil {
 		return nil, err
 	}
 	live, err := s3.New(ctx, o)

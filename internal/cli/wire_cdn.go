@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+
 	"github.com/pandastack-io/pandastack/internal/cdn"
 	"github.com/pandastack-io/pandastack/internal/config"
 	"github.com/pandastack-io/pandastack/providers/bunny"
@@ -131,15 +133,33 @@ func (a *app) choose(ctx context.Context, s *settings, c config.CDN) cdnChoice {
 	}
 }
 
-// cloudfront has the storage's keys where the settings give some, else those
-// that the SDK finds, and the SDK's own AWS_ENDPOINT_URL_CLOUDFRONT.
+// cloudfront has keys of its own where the settings give some, else the profile
+// that they name, else the storage's keys, else those that the SDK finds; and the
+// SDK's own AWS_ENDPOINT_URL_CLOUDFRONT.
 func (a *app) cloudfront(ctx context.Context, s *settings, c config.CDN) cdnChoice {
 	o := cloudfront.Options{DistributionID: c.DistributionID, Wait: c.Wait != nil && *c.Wait, Tag: c.Tag}
 	arm := func() (p cdn.Purger, err error) {
-		if o.Credentials, err = s.keys(); err != nil {
+		if o.Credentials, err = s.keys(cloudfrontKeys); err != nil {
 			return nil, err
 		}
-		return cloudfront.New(ctx, o)
+		if o.Credentials == nil {
+			o.Profile, _ = s.Setting(cloudfrontProfile)
+		}
+		if o.Credentials == nil && o.Profile == "" {
+			if o.Credentials, err = s.keys(storageKeys); err != nil {
+				return nil, err
+			}
+		}
+		p, err = cloudfront.New(ctx, o)
+		var none awsconfig.SharedConfigProfileNotExistError
+		if errors.As(err, &none) {
+			_, origin := s.Setting(cloudfrontProfile)
+			return nil, &config.Error{
+				Source: origin.String(), Msg: fmt.Sprintf("the AWS files have no profile %q", o.Profile),
+				Hint: "Correct the name, or unset it to use the storage's keys.",
+			}
+		}
+		return p, err
 	}
 	return cdnChoice{unarmed: unarmed{cloudfront.Name(o), cloudfront.Limits(o)}, arm: arm, what: "the CloudFront distribution"}
 }

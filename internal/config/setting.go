@@ -86,6 +86,10 @@ var settings = []Setting{
 	{Name: "aws-access-key-id", Variable: "AWS_ACCESS_KEY_ID", NoFlag: true, Secret: true, Help: "the storage's access key id"},
 	{Name: "aws-secret-access-key", Variable: "AWS_SECRET_ACCESS_KEY", NoFlag: true, Secret: true, Help: "the storage's secret access key"},
 	{Name: "aws-session-token", Variable: "AWS_SESSION_TOKEN", NoFlag: true, Secret: true, Help: "the session token of temporary storage credentials"},
+	{Name: "cloudfront-access-key-id", Variable: "CLOUDFRONT_ACCESS_KEY_ID", NoFlag: true, Secret: true, Help: "the access key id that may invalidate the CloudFront distribution, where it is not the storage's"},
+	{Name: "cloudfront-secret-access-key", Variable: "CLOUDFRONT_SECRET_ACCESS_KEY", NoFlag: true, Secret: true, Help: "its secret access key"},
+	{Name: "cloudfront-session-token", Variable: "CLOUDFRONT_SESSION_TOKEN", NoFlag: true, Secret: true, Help: "its session token, where it is temporary"},
+	{Name: "cloudfront-profile", Variable: "CLOUDFRONT_PROFILE", NoFlag: true, Help: "the profile of the AWS files that may invalidate the CloudFront distribution, where no keys are given for it"},
 }
 
 // zoneSetting applies to the one CDN that is Cloudflare, wherever in the list

@@ -50,7 +50,7 @@ func (p *Purger) failed(err error) error {
 }
 
 const (
-	keysHint   = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the inputs of the same names, to keys that may invalidate the distribution."
+	keysHint   = "Set CLOUDFRONT_ACCESS_KEY_ID and CLOUDFRONT_SECRET_ACCESS_KEY, or the inputs of the same names, to keys that may invalidate the distribution; without them, the storage's are used."
 	deniedHint = "Allow the keys cloudfront:CreateInvalidation on the distribution, and cloudfront:GetInvalidation for \"wait\"; docs/cdn-cloudfront.md has the policy."
 )
 

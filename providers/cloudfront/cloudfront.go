@@ -54,6 +54,9 @@ type Options struct {
 	DistributionID string
 	// Credentials are used in place of those that the SDK finds by itself.
 	Credentials aws.CredentialsProvider
+	// Profile is the one of the SDK's files that credentials are taken from,
+	// also where the environment has others. Empty: as the SDK does.
+	Profile string
 	// Tag is a cache tag that all answers of the site carry, and no others.
 	// Empty: there is none.
 	Tag string
@@ -100,6 +103,9 @@ func New(ctx context.Context, o Options) (*Purger, error) {
 	load := []func(*config.LoadOptions) error{config.WithHTTPClient(client), config.WithLogger(logging.Nop{})}
 	if o.Credentials != nil {
 		load = append(load, config.WithCredentialsProvider(o.Credentials))
+	}
+	if o.Profile != "" {
+		load = append(load, config.WithSharedConfigProfile(o.Profile))
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, load...)
 	if err != nil {

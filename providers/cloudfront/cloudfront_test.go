@@ -154,7 +154,7 @@ func TestWait(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	keys := "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the inputs of the same names, to keys that may invalidate the distribution."
+	keys := "Set CLOUDFRONT_ACCESS_KEY_ID and CLOUDFRONT_SECRET_ACCESS_KEY, or the inputs of the same names, to keys that may invalidate the distribution; without them, the storage's are used."
 	for name, c := range map[string]struct {
 		o          cloudfront.Options
 		answer     http.HandlerFunc
