@@ -180,6 +180,9 @@ func (b *crashBed) run(t *testing.T, version int, g *gate, args ...string) ran {
 	case g.kill != nil && cmd.ProcessState.String() != "signal: killed":
 		t.Fatalf("%v was to be killed %v, and ended with %v:\n%s\n%s", args, g.kill, cmd.ProcessState, strings.Join(g.log, "\n"), &out)
 	}
+	if line := leaked(out.String()); line != "" {
+		t.Errorf("%v: a secret is in %q", args, line)
+	}
 	return ran{g, cmd.ProcessState.ExitCode(), out.String()}
 }
 

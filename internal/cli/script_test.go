@@ -74,6 +74,11 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+	for _, stream := range []string{"stdout", "stderr"} {
+		if line := leaked(ts.ReadFile(stream)); line != "" {
+			ts.Fatalf("a secret is in %s: %q", stream, line)
+		}
+	}
 }
 
 func compress(ts *testscript.TestScript, neg bool, args []string) {

@@ -1,13 +1,43 @@
 package cli
 
 import (
+	"github.com/pandastack-io/pandastack/internal/cdn"
 	"github.com/pandastack-io/pandastack/internal/event"
 	"github.com/pandastack-io/pandastack/internal/report"
 )
 
-// newSink returns what shows a run: JSON lines for programs, the runner's own
-// language in GitHub Actions, bars on a terminal, plain lines elsewhere.
+// newSink returns what shows a run, without the secrets of the settings.
 func (a *app) newSink() report.Sink {
+	return discreet{a.openSink(), a.secrets()}
+}
+
+// discreet keeps secrets out of messages: what a storage, a CDN or a proxy says
+// may repeat them.
+type discreet struct {
+	report.Sink
+	secrets []string
+}
+
+// mostWord is how many characters a secret has at most that may as well be a
+// word: such a key id is not hidden.
+const mostWord = 7
+
+// Emit shows an event.
+func (d discreet) Emit(e event.Event) {
+	if m, ok := e.(event.Message); ok {
+		for _, secret := range d.secrets {
+			if len(secret) > mostWord {
+				m.Text, m.Hint = cdn.Redact(m.Text, secret), cdn.Redact(m.Hint, secret)
+			}
+		}
+		e = m
+	}
+	d.Sink.Emit(e)
+}
+
+// openSink returns what shows a run: JSON lines for programs, the runner's own
+// language in GitHub Actions, bars on a terminal, plain lines elsewhere.
+func (a *app) openSink() report.Sink {
 	o := report.Options{Full: a.full}
 	switch {
 	case a.json:

@@ -19,10 +19,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
+// What all servers have for their root credentials.
 const (
-	accessKey = "testbed-access-key"
-	secretKey = "testbed-secret-key"
-	region    = "us-east-1"
+	AccessKey = "testbed-access-key"
+	SecretKey = "testbed-secret-key"
+)
+
+const (
+	region = "us-east-1"
 	// websiteDomain is what versitygw's website host names end in.
 	websiteDomain = "web.localhost"
 )
@@ -150,7 +154,7 @@ func startMinIO(bin, dir string) (*S3, error) {
 	return s.run(bin, "/minio/health/live",
 		[]string{"server", "--quiet", "--address", fmt.Sprintf("127.0.0.1:%d", port), dir},
 		[]string{
-			"MINIO_ROOT_USER=" + accessKey, "MINIO_ROOT_PASSWORD=" + secretKey,
+			"MINIO_ROOT_USER=" + AccessKey, "MINIO_ROOT_PASSWORD=" + SecretKey,
 			"MINIO_BROWSER=off", "MINIO_UPDATE=off", "MINIO_CALLHOME_ENABLE=off",
 		})
 }
@@ -177,13 +181,13 @@ func startVersityGW(bin, dir string) (*S3, error) {
 			"--health", "/healthz", "--quiet", "--keep-alive", "--iam-dir", filepath.Join(dir, "iam"),
 			"posix", "--versioning-dir", filepath.Join(dir, "versions"), filepath.Join(dir, "root"),
 		},
-		[]string{"ROOT_ACCESS_KEY=" + accessKey, "ROOT_SECRET_KEY=" + secretKey})
+		[]string{"ROOT_ACCESS_KEY=" + AccessKey, "ROOT_SECRET_KEY=" + SecretKey})
 }
 
 func newS3(name string, port int) *S3 {
 	return &S3{
 		Name: name, Endpoint: fmt.Sprintf("http://127.0.0.1:%d", port),
-		AccessKey: accessKey, SecretKey: secretKey, Region: region,
+		AccessKey: AccessKey, SecretKey: SecretKey, Region: region,
 	}
 }
 

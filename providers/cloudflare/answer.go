@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/pandastack-io/pandastack/internal/cdn"
 )
@@ -136,14 +135,5 @@ func kindOf(status int, codes []int) error {
 	return nil
 }
 
-// clean makes words from the network fit for a log: one short line, without
-// the token, should a server echo it.
-func (p *Purger) clean(s string) string {
-	s = strings.ReplaceAll(s, p.token, "[token]")
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
-	const most = 300
-	if r := []rune(s); len(r) > most {
-		return string(r[:most]) + "…"
-	}
-	return s
-}
+// clean makes words from the network fit for a log.
+func (p *Purger) clean(s string) string { return cdn.Clean(s, p.token) }

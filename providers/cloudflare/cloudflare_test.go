@@ -51,7 +51,7 @@ func (s server) Inject(f cdntest.Fault, n int) {
 		cdntest.Unsuccessful: fake.Failure(200, 1016, "Unable to purge any urls"),
 		cdntest.Page:         fake.Page(502, "<!DOCTYPE html><html><title>Bad gateway</title>"+strings.Repeat("<p>x", 5000)),
 		cdntest.Echo: func(w http.ResponseWriter, r *http.Request) {
-			fake.Failure(400, 6003, "bad header Authorization: "+r.Header.Get("Authorization"))(w, r)
+			fake.Failure(400, 6003, cdntest.Words(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")))(w, r)
 		},
 		cdntest.Stall:  fake.Stall,
 		cdntest.HangUp: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
-	"unicode"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
@@ -146,22 +144,13 @@ func cause(err error) string {
 	}
 }
 
-// clean makes words from the network fit for a log: one short line, without
-// the keys, should a server echo them.
+// clean makes words from the network fit for a log.
 func (p *Purger) clean(ctx context.Context, s string) string {
-	if c, err := p.creds.Retrieve(ctx); err == nil {
-		for _, secret := range []string{c.AccessKeyID, c.SecretAccessKey, c.SessionToken} {
-			if secret != "" {
-				s = strings.ReplaceAll(s, secret, "[key]")
-			}
-		}
+	c, err := p.creds.Retrieve(ctx)
+	if err != nil {
+		c = aws.Credentials{} // then there is nothing that could be echoed
 	}
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
-	const most = 300
-	if r := []rune(s); len(r) > most {
-		return string(r[:most]) + "…"
-	}
-	return s
+	return cdn.Clean(s, c.AccessKeyID, c.SecretAccessKey, c.SessionToken)
 }
 
 // marked tells failures to find credentials from all others.

@@ -15,7 +15,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"github.com/sethvargo/go-retry"
 
@@ -182,21 +181,8 @@ func (c *Client) unreachable(parent, attempt context.Context, err error) error {
 	return &Error{Kind: cdn.ErrUnreachable, text: text}
 }
 
-// clean makes words from the network fit for a log: one short line, without
-// secrets, should a server echo them.
-func (c *Client) clean(s string) string {
-	for _, secret := range c.secrets {
-		if secret != "" {
-			s = strings.ReplaceAll(s, secret, "[secret]")
-		}
-	}
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
-	const most = 300
-	if r := []rune(s); len(r) > most {
-		return string(r[:most]) + "…"
-	}
-	return s
-}
+// clean makes words from the network fit for a log.
+func (c *Client) clean(s string) string { return cdn.Clean(s, c.secrets...) }
 
 // CheckSecret returns an error that says what is wrong with a token or key,
 // without it: what is a phrase such as "the Fastly API token". It wraps

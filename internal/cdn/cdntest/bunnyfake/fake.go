@@ -138,7 +138,7 @@ func (judge) Fault(f cdntest.Fault) http.HandlerFunc {
 		return refuse(400, "refused", "The fake refuses")
 	case cdntest.Echo:
 		return func(w http.ResponseWriter, r *http.Request) {
-			refuse(400, "key", "Bad key "+r.Header.Get("AccessKey"))(w, r)
+			refuse(400, "key", cdntest.Words(r.Header.Get("AccessKey")))(w, r)
 		}
 	}
 	return nil

@@ -133,7 +133,7 @@ func (*judge) Fault(f cdntest.Fault) http.HandlerFunc {
 		return Failure(400, "InvalidArgument", "The fake refuses")
 	case cdntest.Echo:
 		return func(w http.ResponseWriter, r *http.Request) {
-			Failure(400, "InvalidArgument", "Bad header "+r.Header.Get("Authorization")+" "+SecretKey)(w, r)
+			Failure(400, "InvalidArgument", cdntest.Words(AccessKeyID, SecretKey)+" in "+r.Header.Get("Authorization"))(w, r)
 		}
 	}
 	return nil

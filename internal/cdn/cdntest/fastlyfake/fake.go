@@ -147,7 +147,7 @@ func (judge) Fault(f cdntest.Fault) http.HandlerFunc {
 		return refuse(400, "Bad request", "The fake refuses")
 	case cdntest.Echo:
 		return func(w http.ResponseWriter, r *http.Request) {
-			refuse(400, "Bad key "+r.Header.Get("Fastly-Key"), "")(w, r)
+			refuse(400, cdntest.Words(r.Header.Get("Fastly-Key")), "")(w, r)
 		}
 	}
 	return nil

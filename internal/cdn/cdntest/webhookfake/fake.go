@@ -135,7 +135,7 @@ func (judge) Fault(f cdntest.Fault) http.HandlerFunc {
 	case cdntest.Refused:
 		return cdntest.JSON(400, map[string]string{"error": "the fake refuses"})
 	case cdntest.Echo:
-		return cdntest.JSON(400, map[string]string{"error": "the secret is not " + Secret})
+		return cdntest.JSON(400, map[string]string{"error": cdntest.Words(Secret)})
 	}
 	return nil
 }
