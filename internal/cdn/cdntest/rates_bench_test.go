@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/dustin/go-humanize"
 
 	"github.com/pandastack-io/pandastack/internal/cdn"
 	"github.com/pandastack-io/pandastack/internal/cdn/api"
@@ -57,7 +58,7 @@ func change(n int) cdn.Change {
 
 // purgers returns a purger of each CDN on a fake that enforces the documented
 // limits and rates.
-func purgers(b *testing.B) []cdn.Purger {
+func purgers(b testing.TB) []cdn.Purger {
 	client := &http.Client{Transport: late{&http.Transport{MaxIdleConnsPerHost: 16}}}
 	var out []cdn.Purger
 	add := func(p cdn.Purger, err error) {
@@ -80,23 +81,56 @@ func purgers(b *testing.B) []cdn.Purger {
 	return out
 }
 
+// sizes are the numbers of changed URLs in the table.
+var sizes = []int{1, 100, 5_000, 100_000}
+
+// row begins a row of the table: all that does not depend on the clock.
+func row(n int, p cdn.Purger, plan cdn.Plan) string {
+	name, _, _ := strings.Cut(p.Name(), " ")
+	var by []string
+	for _, r := range plan.Requests {
+		by = append(by, string(r.Kind))
+	}
+	slices.Sort(by)
+	return fmt.Sprintf("| %s | %s | %s | %s | %s | ", humanize.Comma(int64(n)), name, strings.Join(slices.Compact(by), ", "),
+		humanize.Comma(int64(len(plan.Requests))), humanize.Comma(int64(plan.Dropped)))
+}
+
+// TestRates holds the table of docs/purging.md to the planner, but for the time.
+func TestRates(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/purging.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "| changed URLs |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	rows := strings.Split(table, "\n")[2:]
+	all := purgers(t)
+	if len(rows) != len(sizes)*len(all) {
+		t.Fatalf("the table has %d rows, want %d", len(rows), len(sizes)*len(all))
+	}
+	for i, n := range sizes {
+		c := change(n)
+		for j, p := range all {
+			if got, want := rows[i*len(all)+j], row(n, p, cdn.NewPlan(p.Limits(), c)); !strings.HasPrefix(got, want) {
+				t.Errorf("the table says\n%s, want\n%s", got, want)
+			}
+		}
+	}
+}
+
 // BenchmarkRates makes the table of docs/purging.md: each purge is really sent,
 // once, at the rates that the CDN documents.
 //
 //	go test ./internal/cdn/cdntest -run '^$' -bench Rates -benchtime 1x
 func BenchmarkRates(b *testing.B) {
 	var rows strings.Builder
-	for _, n := range []int{1, 100, 5_000, 100_000} {
+	for _, n := range sizes {
 		c := change(n)
 		for _, p := range purgers(b) {
 			name, _, _ := strings.Cut(p.Name(), " ")
 			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
 				plan := cdn.NewPlan(p.Limits(), c)
-				var by []string
-				for _, r := range plan.Requests {
-					by = append(by, string(r.Kind))
-				}
-				slices.Sort(by)
 				var res cdn.Result
 				var err error
 				for b.Loop() {
@@ -104,9 +138,11 @@ func BenchmarkRates(b *testing.B) {
 						b.Fatal(err)
 					}
 				}
-				seconds := b.Elapsed().Seconds() / float64(b.N)
+				if res.Requests != len(plan.Requests) {
+					b.Errorf("%d requests, planned were %d", res.Requests, len(plan.Requests))
+				}
 				b.ReportMetric(float64(res.Requests), "requests")
-				fmt.Fprintf(&rows, "| %d | %s | %s | %d | %d | %.1f |\n", n, name, strings.Join(slices.Compact(by), ", "), res.Requests, plan.Dropped, seconds)
+				fmt.Fprintf(&rows, "%s%.1f |\n", row(n, p, plan), b.Elapsed().Seconds()/float64(b.N))
 			})
 		}
 	}
