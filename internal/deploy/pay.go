@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/dustin/go-humanize/english"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pandastack-io/pandastack/internal/cdn"
 	"github.com/pandastack-io/pandastack/internal/event"
@@ -150,4 +151,19 @@ func outputPaths(paths []string) []string {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// owedIntents reads the intents of debts, of which a CDN that fails for long
+// leaves many, some at once.
+func (r *Run) owedIntents(ctx context.Context, debts []state.Debt) ([]intent, error) {
+	out := make([]intent, len(debts))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(r.Workers)
+	for i, d := range debts {
+		g.Go(func() (err error) {
+			out[i], err = r.intent(gctx, d.Intent)
+			return err
+		})
+	}
+	return out, g.Wait()
 }

@@ -3,9 +3,11 @@ package deploy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
+	"github.com/pandastack-io/pandastack/internal/cdn"
 	"github.com/pandastack-io/pandastack/internal/state"
 )
 
@@ -87,4 +89,41 @@ func TestPayAfterCrash(t *testing.T) {
 	if _, err := Open(t.Context(), w.options()).PreviewPay(t.Context()); !errors.Is(err, ErrUnfinished) {
 		t.Errorf("PreviewPay = %v", err)
 	}
+}
+
+// TestPayManyDebts: what many releases owe is one purge, planned as a whole for
+// each CDN, with each path once.
+func TestPayManyDebts(t *testing.T) {
+	w := newWorld(t)
+	w.must(v1)
+	other := newEdge("other")
+	both := func(o *Options) { o.Purgers = []cdn.Purger{w.edge, other} }
+	w.edge.err = errBroken
+	site := v1
+	for i := range 12 {
+		site = site.with(tree{"a.css": fmt.Sprint("a", i), fmt.Sprintf("new%d.html", i): "<p>"})
+		if _, err := w.deployWith(site, both); !errors.Is(err, ErrOwed) {
+			t.Fatal(err)
+		}
+	}
+	if n := len(w.head().Owed); n != 12 {
+		t.Fatalf("%d debts, want 12", n)
+	}
+	other.purged()
+	w.edge.purged()
+	w.edge.err = nil
+	o := w.options()
+	both(&o)
+	fin, err := Open(t.Context(), o).Pay(t.Context())
+	if want := 1 + 2*12; err != nil || fin.PurgeRequests != 1 || fin.PurgedURLs != want { // a.css; /newN and /newN.html
+		t.Errorf("Pay = %+v, %v; want %d URLs", fin, err, want)
+	}
+	urls := w.edge.purged()
+	if all := len(urls); len(slices.Compact(slices.Sorted(slices.Values(urls)))) != all || !slices.Contains(urls, "https://example.com/new7.html") {
+		t.Errorf("purged %q", urls)
+	}
+	if got := other.purged(); len(got) > 0 || w.head().Owed != nil {
+		t.Errorf("the other CDN, which was paid, purged %q; owed %v", got, w.head().Owed)
+	}
+	w.check(site)
 }

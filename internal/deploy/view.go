@@ -178,11 +178,12 @@ func (r *Run) resolve(ctx context.Context, v *view, desired []Desired) error {
 		in.add(looks, true, nil)
 		v.unfinished = append(v.unfinished, in)
 	}
-	for _, d := range v.head.Owed {
-		in, err := r.intent(ctx, d.Intent)
-		if err != nil {
-			return err
-		}
+	owed, err := r.owedIntents(ctx, v.head.Owed)
+	if err != nil {
+		return err
+	}
+	for i, d := range v.head.Owed {
+		in := owed[i]
 		if in.written.IsZero() && in.touches == nil {
 			// A run removes the intents of what it has paid before it gives
 			// the head back: where one died, this is paid.
