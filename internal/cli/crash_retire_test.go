@@ -23,7 +23,7 @@ func crashRetire(t *testing.T, server *testbed.S3) {
 	const later = 15 * time.Minute
 	b.matrix(t, crashRun{version: 2, then: 2, shift: later, seen: b.sites[1:], args: []string{"deploy"}})
 	b.depot.restore(t, start)
-	b.ledger = newLedger()
+	b.ledger = newLedger("cloudflare", "webhook")
 	after, _ := b.deploy(t, 2, later)
 	if got := after.retired(t, b.depot.name); len(got) != 1 || got[js1] == nil || after[css1] != (stored{}) {
 		t.Errorf("nobody killed it, and it retains %v", got)
