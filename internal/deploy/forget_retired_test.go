@@ -161,7 +161,11 @@ func TestForgetRetiredOwed(t *testing.T) {
 // was, and the next gc or deploy leaves nothing of the secret that it must not.
 func TestForgetRetiredCrash(t *testing.T) {
 	for _, after := range []bool{false, true} {
-		for _, next := range []string{"gc", "deploy", "same"} {
+		nexts := []string{"gc", "deploy", "replace", "same"}
+		if after {
+			nexts = nexts[:2] // the others are alike
+		}
+		for _, next := range nexts {
 			for at := int64(1); forgetRetiredCrash(t, at, after, next); at++ {
 			}
 		}
@@ -205,6 +209,10 @@ func forgetRetiredCrash(t *testing.T, at int64, after bool, next string) (reache
 		}
 	case "deploy":
 		w.mustRetain(w.spy.skew, editionWithBundle(4))
+	case "replace":
+		files := editionWithBundle(3)
+		files[bundled(1)] = "harmless"
+		w.mustRetain(w.spy.skew, files)
 	case "same":
 		w.mustRetain(w.spy.skew, editionWithBundle(3))
 	}

@@ -1,8 +1,11 @@
 package deploy
 
 import (
+	"errors"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 )
 
 // TestPromoteRetired takes bytes that the other site has only retired.
@@ -44,6 +47,31 @@ func TestAnswersRetired(t *testing.T) {
 	}
 	if want := []string{bundled(3), "index.html"}; !slices.Equal(paths, want) {
 		t.Errorf("got %q, want %q", paths, want)
+	}
+	w.check(with(3, 1, 2))
+}
+
+// TestGCSparesRetired: a gc that does a deletion that is owed does not take what
+// is retired by now.
+func TestGCSparesRetired(t *testing.T) {
+	w := newWorld(t)
+	files := func(n int) tree { return editionWithBundle(n).with(tree{"gone.html": "gone"}) }
+	w.mustRetain(0, files(1))
+	w.mustRetain(0, files(2))
+	w.spy.intercept(func(op string, done func() error) error {
+		if strings.HasPrefix(op, "DELETE ") && strings.Contains(op, "gone.html") {
+			return errBroken
+		}
+		return done()
+	})
+	for _, files := range []tree{editionWithBundle(3), with(3, 1), editionWithBundle(3)} { // 1 is due, comes back, is retired again
+		if _, err := w.retain(2*time.Hour, files); !errors.Is(err, ErrOwed) {
+			t.Fatalf("got %v", err)
+		}
+	}
+	w.spy.intercept(nil)
+	if _, err := Open(t.Context(), w.retaining(2*time.Hour)).GC(t.Context(), Retention{Keep: 5}); err != nil {
+		t.Fatal(err)
 	}
 	w.check(with(3, 1, 2))
 }
