@@ -164,7 +164,7 @@ func (a *app) begin(ctx context.Context, s *settings, t *target, preview bool) (
 	return deploy.Open(ctx, deploy.Options{
 		Site: t.site, Target: t.name, Live: t.live, State: t.state, Aside: t.aside, MixedPaths: t.mixedPaths, Usage: t.usage,
 		BaseURL: base, Variants: purgeVariants(s), Purgers: purgers, Tool: "pandastack " + Version(), Sink: a.sink,
-		Guards: guards(s), Keep: *s.Config.Releases.Keep, Retain: s.RetainAssets(), Force: s.on("force"), Adopt: s.on("adopt"), LockTimeout: s.LockTimeout(), Order: order(who, s.root),
+		Guards: guards(s), Keep: *s.Config.Releases.Keep, KeepFor: s.KeepFor(), Retain: s.RetainAssets(), Force: s.on("force"), Adopt: s.on("adopt"), LockTimeout: s.LockTimeout(), Order: order(who, s.root),
 		Owner: state.Owner{
 			Repository: who.Repository, RunID: who.RunID, RunAttempt: who.RunAttempt, RunURL: who.RunURL, Actor: who.Actor, Host: who.Host,
 		},

@@ -194,7 +194,7 @@ func hint(err error) string {
 		{is[*deploy.LockedError](err), "Wait until it is done and run pandastack again; where it was killed, pandastack unlock shows how to end its claim."},
 		{is[*deploy.SupersededError](err), "Nothing was published. To publish this version all the same, use --force."},
 		{errors.Is(err, state.ErrNothing), "Deploy the site first; where it is live, check --environment, storage.bucket and storage.prefix."},
-		{errors.Is(err, state.ErrNoRelease), "pandastack releases lists those that are kept; releases.keep says how many there are."},
+		{errors.Is(err, state.ErrNoRelease), "pandastack releases lists those that are kept; releases.keep and releases.keepFor say which."},
 		{errors.Is(err, history.ErrMissing), "Something else removed it: put it back, for example from the bucket's versions."},
 		{is[*history.PathError](err), "Write the path as it is in the output, for example docs/index.html."},
 		{is[*deploy.SourceMovedError](err), "Nothing was published. Run pandastack promote again for what is live there now, or name a release with --release."},

@@ -5,13 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/spf13/cobra"
 
+	"github.com/pandastack-io/pandastack/internal/config"
 	"github.com/pandastack-io/pandastack/internal/deploy"
 	"github.com/pandastack-io/pandastack/internal/event"
 )
@@ -30,8 +29,8 @@ func (a *app) gcCommand() *cobra.Command {
 		Use: "gc", Short: short, Args: noArgs,
 		Long: short + `.
 
-Without --keep and --keep-for, releases.keep former releases are kept. With one of them, that one decides. With both, a
-release goes when it is neither among the newest nor young enough.`,
+Without --keep and --keep-for, releases.keep and releases.keepFor of the file decide which former releases are kept. With
+one of the flags, that one alone decides. With both, in the file or as flags, a release is kept where either keeps it.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := a.load(cmd)
 			if err != nil {
@@ -46,7 +45,7 @@ release goes when it is neither among the newest nor young enough.`,
 	}
 	a.addFlags(cmd, collectFlags)
 	cmd.Flags().IntVar(&f.keep, "keep", 0, "how many former releases are kept")
-	cmd.Flags().StringVar(&f.keepFor, "keep-for", "", "how long former releases are kept, for example 30d or 12h")
+	cmd.Flags().StringVar(&f.keepFor, "keep-for", "", "how long former releases are kept after another one took their place, for example 30d or 12h")
 	cmd.Flags().StringArrayVar(&f.forget, "forget", nil, "a path, or a glob, whose bytes are erased from all history; may be repeated")
 	return cmd
 }
@@ -59,14 +58,14 @@ func (f *gcFlags) retention(cmd *cobra.Command, s *settings) (deploy.Retention, 
 		return k, &usageError{msg: fmt.Sprintf("flag --keep: %d is negative", f.keep), hint: "Write 0 or more."}
 	}
 	if cmd.Flags().Changed("keep-for") {
-		age, err := parseAge(f.keepFor)
+		age, err := config.ParseAge(f.keepFor)
 		if err != nil {
 			return k, &usageError{msg: fmt.Sprintf("flag --keep-for: %q is not a time", f.keepFor), hint: "Write a number with a unit, for example 30d or 12h."}
 		}
 		k.KeepFor, given = age, true
 	}
 	if !given {
-		k.Keep = *s.Config.Releases.Keep
+		k = deploy.Retention{Keep: *s.Config.Releases.Keep, KeepFor: s.KeepFor()}
 	}
 	return k, nil
 }
@@ -78,27 +77,6 @@ func (f *gcFlags) paths() []string {
 		out[i] = cleanPattern(p)
 	}
 	return out
-}
-
-// errAge reports a text that is no age.
-var errAge = errors.New("not an age")
-
-// parseAge reads days, such as 30d, or a duration as Go writes it. It is not
-// negative.
-func parseAge(text string) (time.Duration, error) {
-	const most = 36500 // days: a hundred years
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		n, err := strconv.ParseUint(days, 10, 16)
-		if err != nil || n > most {
-			return 0, errAge
-		}
-		return time.Duration(n) * 24 * time.Hour, nil
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil || d < 0 {
-		return 0, errAge
-	}
-	return d, nil
 }
 
 // gc removes what is not kept, or shows what that would be.

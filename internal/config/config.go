@@ -137,6 +137,8 @@ type HeaderRule struct {
 type Releases struct {
 	// How many former releases are kept beside the live one, to go back to without an upload. With 0 none is kept once a deploy is done.
 	Keep *int `json:"keep,omitempty" jsonschema:"minimum=0"`
+	// How long former releases are kept after another one took their place, for example 30d or 12h. A release is kept where keep or keepFor keeps it.
+	KeepFor string `json:"keepFor,omitempty" jsonschema:"minLength=1"`
 	// How long files with a fingerprinted name that a release no longer has stay in the bucket, for example 36h or 7d. With "0" they are deleted at once.
 	RetainAssets string `json:"retainAssets,omitempty" jsonschema:"minLength=1"`
 }

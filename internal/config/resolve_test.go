@@ -68,14 +68,14 @@ var (
 func TestGuards(t *testing.T) {
 	const file = `{
   "type": "static", "outputDir": "dist",
-  "releases": {"keep": 0},
+  "releases": {"keep": 0, "keepFor": "1d12h"},
   "guards": {"maxDelete": 20, "minFiles": 3, "maxFileSize": "25MB", "maxTotalSize": "1.5 GiB"},
   "environments": {"loose": {"releases": {}, "guards": {"maxDelete": "100%", "minFiles": 0, "maxShrink": "100%", "maxFileSize": 0}}}
 }`
 	r := resolve(t, sources{file: file})
 	none := 0
-	if diff := cmp.Diff(&Releases{Keep: &none, RetainAssets: "24h"}, r.Config.Releases); diff != "" {
-		t.Error(diff)
+	if diff := cmp.Diff(&Releases{Keep: &none, KeepFor: "1d12h", RetainAssets: "24h"}, r.Config.Releases); diff != "" || r.KeepFor() != 36*time.Hour {
+		t.Errorf("kept for %v: %s", r.KeepFor(), diff)
 	}
 	if diff := cmp.Diff(&Guards{MaxDelete: &Amount{N: 20}, MinFiles: 3, MaxShrink: &half, MaxFileSize: 25_000_000, MaxTotalSize: 3 << 29}, r.Config.Guards); diff != "" {
 		t.Error(diff)

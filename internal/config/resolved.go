@@ -76,9 +76,16 @@ func (r *Resolved) ProofTimeout() time.Duration {
 	return d
 }
 
+// KeepFor returns Config.Releases.KeepFor as a duration; 0: no release is kept
+// for its age.
+func (r *Resolved) KeepFor() time.Duration {
+	d, _ := ParseAge(r.Config.Releases.KeepFor) // Resolve checked it; empty is 0
+	return d
+}
+
 // RetainAssets returns Config.Releases.RetainAssets as a duration, 0 or more.
 func (r *Resolved) RetainAssets() time.Duration {
-	d, _ := parseRetention(r.Config.Releases.RetainAssets) // Resolve checked it
+	d, _ := ParseAge(r.Config.Releases.RetainAssets) // Resolve checked it
 	return d
 }
 

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
 	"net"
 	"net/url"
@@ -9,7 +8,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -40,7 +38,8 @@ var rules = map[string]rule{
 	"Config.BuildTimeout":   {check: checkDuration},
 	"Config.SiteURL":        {check: checkURL},
 	"Proof.Timeout":         {check: checkDuration},
-	"Releases.RetainAssets": {check: checkRetention},
+	"Releases.RetainAssets": {check: checkAge},
+	"Releases.KeepFor":      {check: checkAge},
 	"Config.Ignore":         {check: checkIgnore},
 	"Storage.Bucket":        {check: checkBucket},
 	"Storage.StateBucket":   {check: checkBucket},
@@ -123,35 +122,6 @@ func cleanPath(v string) string { return path.Clean(filepath.ToSlash(v)) }
 func checkDuration(v string) *problem {
 	if d, err := time.ParseDuration(v); err != nil || d <= 0 {
 		return &problem{msg: fmt.Sprintf("is %q, which is not a time", v), hint: "Write a number with a unit, for example 90s, 20m or 1h30m."}
-	}
-	return nil
-}
-
-// inDays is a time with a number of days before the units of
-// time.ParseDuration.
-var inDays = regexp.MustCompile(`^([0-9]{1,5})d(.*)$`)
-
-// parseRetention returns a time of 0 or more.
-func parseRetention(v string) (time.Duration, error) {
-	var days time.Duration
-	if m := inDays.FindStringSubmatch(v); m != nil {
-		n, _ := strconv.Atoi(m[1]) // the pattern leaves no error
-		days, v = time.Duration(n)*24*time.Hour, cmp.Or(m[2], "0")
-	}
-	d, err := time.ParseDuration(v)
-	if err == nil && (d < 0 || d > maxRetention-days) {
-		err = errTooLarge
-	}
-	return days + d, err
-}
-
-// maxRetention bounds how long an asset stays: what is meant for ever belongs
-// into the output.
-const maxRetention = 99999 * 24 * time.Hour
-
-func checkRetention(v string) *problem {
-	if _, err := parseRetention(v); err != nil {
-		return &problem{msg: fmt.Sprintf("is %q, which is not a time", v), hint: `Write a number with a unit, for example "36h" or "7d", or "0".`}
 	}
 	return nil
 }

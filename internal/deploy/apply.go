@@ -162,7 +162,7 @@ func (r *Run) displace(t *tx, u *upload) (err error) {
 // the bytes is needed: headers can only be taken from an object by copying it
 // from another place, where there is no file.
 func (u *upload) displaced(t *tx) []plan.Change {
-	kept, _ := t.view.history(u.Keep)
+	kept, _ := t.history(u.retention())
 	brought := map[storage.Digest]bool{}
 	for _, c := range u.plan.Changes {
 		if c.New != nil && c.Writes() && u.files[c.Path()] == "" {
@@ -201,7 +201,7 @@ func (r *Run) record(t *tx, u *upload, a aim) *state.Release {
 		rel.Repaired = true
 		rel.Source = sourceOf(a.mend.Release, rel.Source)
 	}
-	rel.History, t.drop.releases = t.view.history(r.Keep)
+	rel.History, t.drop.releases = t.history(r.retention())
 	rel.Blobs, t.drop.blobs = u.shelf.list(rel, t.view.head)
 	t.drop.listed = u.shelf.listed
 	for _, b := range t.drop.blobs {
@@ -215,14 +215,16 @@ func (r *Run) record(t *tx, u *upload, a aim) *state.Release {
 
 // history returns the releases that are kept beside the next one, and those
 // that are not any more.
-func (v *view) history(keep int) (kept, dropped []string) {
+func (t *tx) history(k Retention) (kept, dropped []string) {
+	v := t.view
 	if v.release == nil {
 		return nil, nil
 	}
-	all := append(slices.Clone(v.release.History), v.release.ID)
-	n := max(len(all)-keep, 0)
-	return all[n:], all[:n]
+	return k.split(append(slices.Clone(v.release.History), v.release.ID), t.id, v.now)
 }
+
+// retention is what the options say is kept.
+func (o *Options) retention() Retention { return Retention{Keep: o.Keep, KeepFor: o.KeepFor} }
 
 // putState creates an immutable object of the state. Its key is this run's
 // alone, so that no condition is needed.

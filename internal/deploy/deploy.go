@@ -45,6 +45,9 @@ type Options struct {
 	// Keep is how many former releases are kept: those that a rollback can
 	// bring back. 0 keeps none.
 	Keep int
+	// KeepFor is how long a former release is kept, whatever Keep says, after
+	// another one took its place. 0: none is kept for its age.
+	KeepFor time.Duration
 	// Retain is how long objects with a fingerprinted name stay that a
 	// release no longer has. 0: they are deleted at once.
 	Retain time.Duration

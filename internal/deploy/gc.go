@@ -14,24 +14,31 @@ import (
 )
 
 // Retention says which former releases are kept: the newest Keep, and those
-// that were begun less than KeepFor ago.
+// that were live less than KeepFor ago.
 type Retention struct {
 	Keep    int
 	KeepFor time.Duration // 0: none is kept for its age
 }
 
 // split returns of releases, oldest first, those that are kept, and those that
-// are not.
-func (k Retention) split(ids []string, now time.Time) (kept, dropped []string) {
+// are not. next is the release that took the place of the last one.
+func (k Retention) split(ids []string, next string, now time.Time) (kept, dropped []string) {
 	n := max(len(ids)-k.Keep, 0)
-	for n > 0 && k.young(ids[n-1], now) {
+	if n < len(ids) {
+		next = ids[n]
+	}
+	for n > 0 && k.young(next, now) {
 		n--
+		next = ids[n]
 	}
 	return ids[n:], ids[:n]
 }
 
-func (k Retention) young(id string, now time.Time) bool {
-	begun, ok := state.IDTime(id)
+// young reports whether the release before this one was live less than KeepFor
+// ago. Its own age would not do: one that was live for a year, and is replaced
+// by mistake, is what a rollback has to bring back.
+func (k Retention) young(successor string, now time.Time) bool {
+	begun, ok := state.IDTime(successor)
 	return ok && now.Sub(begun) < k.KeepFor
 }
 
@@ -121,7 +128,7 @@ func (r *Run) dispose(ctx context.Context, v *view, k Retention, forget []string
 	}
 	before := *v.release
 	before.History, before.Blobs = slices.Clone(before.History), slices.Clone(before.Blobs)
-	kept, _ := k.split(before.History, v.now)
+	kept, _ := k.split(before.History, v.release.ID, v.now)
 	if oldest := append(slices.Clone(kept), v.release.ID)[0]; len(kept) < len(before.History) {
 		v.head.Oldest = oldest
 	}

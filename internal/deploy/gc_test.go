@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -17,6 +18,7 @@ import (
 	"github.com/pandastack-io/pandastack/internal/history"
 	"github.com/pandastack-io/pandastack/internal/state"
 	"github.com/pandastack-io/pandastack/internal/storage"
+	"github.com/pandastack-io/pandastack/internal/storage/storagetest"
 )
 
 func (w *world) gc(k Retention, forget ...string) (event.Collected, error) {
@@ -131,27 +133,64 @@ func TestGCKeepsNone(t *testing.T) {
 	}
 }
 
-// TestRetention keeps the newest and the young.
+// TestRetention keeps the newest, and those that were live not long ago.
 func TestRetention(t *testing.T) {
 	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	var ids []string
-	for _, age := range []int{40, 30, 20, 10} {
+	for _, age := range []int{40, 30, 20, 10, 5} { // live until the next one
 		ids = append(ids, state.NewID(now.AddDate(0, 0, -age), ""))
 	}
+	ids, live := ids[:4], ids[4]
 	const day = 24 * time.Hour
 	for _, tt := range []struct {
 		Retention
 		kept int
 	}{
 		{Retention{}, 0}, {Retention{Keep: 2}, 2}, {Retention{Keep: 9}, 4},
-		{Retention{KeepFor: 25 * day}, 2}, {Retention{KeepFor: 20 * day}, 1}, {Retention{KeepFor: 20*day + time.Second}, 2},
-		{Retention{Keep: 1, KeepFor: 25 * day}, 2}, {Retention{Keep: 3, KeepFor: 25 * day}, 3},
+		{Retention{KeepFor: 25 * day}, 3}, {Retention{KeepFor: 20 * day}, 2}, {Retention{KeepFor: 20*day + time.Second}, 3},
+		{Retention{KeepFor: 5 * day}, 0}, {Retention{KeepFor: 6 * day}, 1}, {Retention{KeepFor: 90 * day}, 4},
+		{Retention{Keep: 1, KeepFor: 15 * day}, 2}, {Retention{Keep: 2, KeepFor: day}, 2}, {Retention{Keep: 3, KeepFor: 15 * day}, 3},
 	} {
-		kept, dropped := tt.split(ids, now)
+		kept, dropped := tt.split(ids, live, now)
 		if !slices.Equal(kept, ids[4-tt.kept:]) || !slices.Equal(dropped, ids[:4-tt.kept]) {
 			t.Errorf("%+v keeps %d of 4", tt.Retention, len(kept))
 		}
 	}
+}
+
+// TestDeployKeepsFor keeps, by count and by age, what was live not long ago,
+// however old it is.
+func TestDeployKeepsFor(t *testing.T) {
+	const day = 24 * time.Hour
+	synctest.Test(t, func(t *testing.T) {
+		w, bucket, now := newWorld(t).quiet(), storagetest.NewMemory(), 0
+		o := w.options()
+		o.Keep, o.KeepFor = 2, 30*day
+		o.Live, o.State = storage.Prefixed(bucket, "blog/"), storage.Prefixed(bucket, stateAt)
+		for n, tt := range []struct{ day, kept int }{
+			{0, 0}, {100, 1}, // live for a hundred days until now
+			{110, 2}, {129, 3}, {131, 3}, {200, 2}, {229, 2},
+		} {
+			time.Sleep(time.Duration(tt.day-now) * day)
+			now = tt.day
+			if _, err := Open(t.Context(), o).Deploy(t.Context(), w.desired(edition(n))); err != nil {
+				t.Fatal(err)
+			}
+			kept := -1 // the live one
+			for key := range bucket.Objects() {
+				if strings.HasPrefix(key, stateAt+"releases/") {
+					kept++
+				}
+			}
+			if kept != tt.kept {
+				t.Errorf("day %d: %d former releases are kept, want %d", now, kept, tt.kept)
+			}
+		}
+		collected, err := Open(t.Context(), o).GC(t.Context(), Retention{KeepFor: 30 * day})
+		if err != nil || collected.Kept != 2 {
+			t.Errorf("%+v, %v", collected, err)
+		}
+	})
 }
 
 // TestGCSweeps removes what nothing refers to, without a release to drop.
