@@ -56,8 +56,14 @@ func (b *bucket) put(t *testing.T, key string, o object) {
 // objects reads the whole bucket.
 func (b *bucket) objects(t *testing.T) map[string]object {
 	t.Helper()
+	return b.under(t, "")
+}
+
+// under reads what has keys that begin so.
+func (b *bucket) under(t *testing.T, prefix string) map[string]object {
+	t.Helper()
 	client, all := b.server.Client(), map[string]object{}
-	pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: &b.name})
+	pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: &b.name, Prefix: &prefix})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(t.Context())
 		if err != nil {

@@ -3,8 +3,9 @@
 package e2e
 
 import (
+	"crypto/sha256"
 	"encoding/json"
-	"io"
+	"fmt"
 	"io/fs"
 	"maps"
 	"math/rand/v2"
@@ -12,10 +13,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pandastack-io/pandastack/internal/testbed"
@@ -29,9 +30,14 @@ var bulma = []string{
 	"0.9.0", "0.9.1", "0.9.2", "0.9.3", "0.9.4", "1.0.0", "1.0.1", "1.0.2", "1.0.3", "1.0.4",
 }
 
+// kept is how many former releases of bulma are left by gc, each of which is
+// then brought back.
+const kept = 20
+
 // TestHistory publishes thirty versions of a real project, one after the
 // other. Then each difference is that of the trees, blame is what the sequence
-// says, and a rollback to each brings its tree back byte for byte.
+// says, gc leaves exactly what the kept ones need, and a rollback to each of
+// them brings its tree back byte for byte.
 func TestHistory(t *testing.T) {
 	h := &past{bucket: newBucket(t), project: &project{program: buildProgram(t), dir: t.TempDir(), output: "dist"}}
 	h.project.env = h.bucket.server.Env()
@@ -42,7 +48,9 @@ func TestHistory(t *testing.T) {
 	t.Run("releases", h.releases)
 	t.Run("diff", h.diffs)
 	t.Run("blame", h.blame)
+	t.Run("gc", func(t *testing.T) { h.collect(t, kept) })
 	t.Run("rollback", h.rollbacks)
+	t.Run("gc after rollbacks", func(t *testing.T) { h.collect(t, 7) })
 }
 
 // past is a site and all that was published of it.
@@ -261,40 +269,82 @@ func (h *past) blame(t *testing.T) {
 	}
 }
 
+// rollbacks brings back each of the kept releases, the newest first.
 func (h *past) rollbacks(t *testing.T) {
-	for i, id := range h.ids {
+	ids, trees := slices.Clone(h.ids), slices.Clone(h.trees)
+	for i := len(ids) - 1; i >= len(ids)-1-kept; i-- {
 		var done struct {
-			Bytes int64 `json:"bytes_uploaded"`
+			Release string
+			Bytes   int64 `json:"bytes_uploaded"`
 		}
-		h.ask(t, "finished", &done, "rollback", id)
-		if diff := cmp.Diff(h.trees[i], h.site(t)); diff != "" || done.Bytes != 0 {
+		h.ask(t, "finished", &done, "rollback", ids[i])
+		if diff := cmp.Diff(trees[i], h.site(t)); diff != "" || done.Bytes != 0 {
 			t.Errorf("%s, %d bytes uploaded:\n%s", bulma[i], done.Bytes, diff)
 		}
+		if done.Release != h.ids[len(h.ids)-1] {
+			h.ids, h.trees = append(h.ids, done.Release), append(h.trees, trees[i])
+		}
 	}
+}
+
+// collect removes all but so many former releases, and compares all that is
+// left in the bucket with what the trees say.
+func (h *past) collect(t *testing.T, keep int) {
+	before := h.bucket.objects(t)
+	var done struct {
+		Releases []string
+		Blobs    int
+		Bytes    int64
+	}
+	h.ask(t, "collected", &done, "gc", "--keep", strconv.Itoa(keep))
+	after := h.bucket.objects(t)
+	if diff := cmp.Diff(h.needed(keep), slices.Sorted(maps.Keys(after))); diff != "" {
+		t.Errorf("the bucket holds what is not needed (+), or lacks what is (-):\n%s", diff)
+	}
+	var freed int64
+	for key, o := range before {
+		if _, left := after[key]; !left {
+			freed += int64(len(o.body))
+		}
+	}
+	if dropped := len(before) - len(after); len(done.Releases)+done.Blobs != dropped || done.Bytes != freed || freed == 0 {
+		t.Errorf("gc says %+v, and removed %d objects with %d bytes", done, dropped, freed)
+	}
+	for key, o := range after {
+		if sum, ok := strings.CutPrefix(key, "state/site/blobs/"); ok && sum != fmt.Sprintf("%x", sha256.Sum256([]byte(o.body))) {
+			t.Errorf("%s has other bytes", key)
+		}
+	}
+}
+
+// needed returns the keys of the live site, and of what brings back so many
+// releases before it: their records, and once each what their successors no
+// longer had at a path.
+func (h *past) needed(keep int) []string {
+	live := len(h.ids) - 1
+	keys := map[string]bool{"state/site/head": true}
+	for path := range h.trees[live] {
+		keys["site/"+path] = true
+	}
+	for i := live - keep; i <= live; i++ {
+		keys["state/site/releases/"+h.ids[i]] = true
+	}
+	for i := live - keep; i < live; i++ {
+		for path, content := range h.trees[i] {
+			if h.trees[i+1][path] != content {
+				keys[fmt.Sprintf("state/site/blobs/%x", sha256.Sum256([]byte(content)))] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(keys))
 }
 
 // site reads what visitors get, by path.
 func (h *past) site(t *testing.T) map[string]string {
 	t.Helper()
-	client, prefix, files := h.bucket.server.Client(), "site/", map[string]string{}
-	pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: &h.bucket.name, Prefix: &prefix})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, entry := range page.Contents {
-			out, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &h.bucket.name, Key: entry.Key})
-			if err != nil {
-				t.Fatal(err)
-			}
-			b, err := io.ReadAll(out.Body)
-			out.Body.Close()
-			if err != nil {
-				t.Fatal(err)
-			}
-			files[strings.TrimPrefix(*entry.Key, prefix)] = string(b)
-		}
+	files := map[string]string{}
+	for key, o := range h.bucket.under(t, "site/") {
+		files[strings.TrimPrefix(key, "site/")] = o.body
 	}
 	return files
 }

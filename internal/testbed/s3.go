@@ -120,12 +120,17 @@ func share(name, bin string, start func(bin, dir string) (*S3, error)) (*S3, err
 	return s, nil
 }
 
+// DataEnv names the directory below which servers keep their data, in place of
+// that for temporary files. In memory they are several times faster: they
+// wait for the disk at each write.
+const DataEnv = "PANDASTACK_TEST_DATA"
+
 // startIn starts a server in a temporary directory. It tries again where
 // another process took the port that had been free.
 func startIn(bin string, start func(bin, dir string) (*S3, error)) (*S3, error) {
 	var errs []error
 	for range 3 {
-		dir, err := os.MkdirTemp("", "pandastack-testbed-")
+		dir, err := os.MkdirTemp(os.Getenv(DataEnv), "pandastack-testbed-")
 		if err != nil {
 			return nil, err
 		}
