@@ -7,4 +7,6 @@ const (
 	crashStride     = 1
 	faultStride     = 1
 	interruptStride = 1
+	repairStride    = 1
+	promoteStride   = 1
 )

@@ -8,4 +8,6 @@ const (
 	crashStride     = 17
 	faultStride     = 149
 	interruptStride = 23
+	repairStride    = 11
+	promoteStride   = 13
 )

@@ -10,4 +10,6 @@ const (
 	crashStride     = 5 // requests at which a process is killed, before and after
 	faultStride     = 41
 	interruptStride = 11 // requests at which a signal comes
+	repairStride    = 5  // writes at which a repair is killed
+	promoteStride   = 9  // writes of a promote that meet a deploy of the other site
 )
