@@ -36,10 +36,11 @@ func (k Retention) split(ids []string, next string, now time.Time) (kept, droppe
 
 // young reports whether the release before this one was live less than KeepFor
 // ago. Its own age would not do: one that was live for a year, and is replaced
-// by mistake, is what a rollback has to bring back.
+// by mistake, is what a rollback has to bring back. The successor may be ahead
+// of now, by a clock or because it begins only then.
 func (k Retention) young(successor string, now time.Time) bool {
 	begun, ok := state.IDTime(successor)
-	return ok && now.Sub(begun) < k.KeepFor
+	return ok && k.KeepFor > 0 && now.Sub(begun) < k.KeepFor
 }
 
 // ErrUncollected reports that something that is not kept could not be removed.

@@ -156,6 +156,12 @@ func TestRetention(t *testing.T) {
 			t.Errorf("%+v keeps %d of 4", tt.Retention, len(kept))
 		}
 	}
+	ahead := state.NewID(now.Add(time.Second), "")
+	for want, k := range map[int]Retention{0: {}, 1: {KeepFor: day}, 2: {Keep: 2}} {
+		if kept, _ := k.split(ids, ahead, now); len(kept) != want {
+			t.Errorf("%+v keeps %d before one that is ahead of the clock, want %d", k, len(kept), want)
+		}
+	}
 }
 
 // TestDeployKeepsFor keeps, by count and by age, what was live not long ago,
