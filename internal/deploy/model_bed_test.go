@@ -250,6 +250,7 @@ func (b *bed) stateChanged(c *wire, name string, now storagetest.Stored) {
 	if old.Mark != nil && (h.Mark == nil || commitOf(h.Mark) < commitOf(old.Mark)) {
 		b.breaks("the mark moved from %v to %v", old.Mark, h.Mark)
 	}
+	b.trimmed(c, &old, h)
 	if h.Live != old.Live {
 		b.retire(c, b.outputs[h.Live])
 		b.committed(old.Live, h.Live)

@@ -187,7 +187,7 @@ func (b *bed) available() error {
 			return fmt.Errorf("the record of %s is gone", id)
 		}
 		for path, v := range b.outputs[id] {
-			if !have[v.body] && !b.gone[v.body] {
+			if !have[v.body] && !b.gone[v.body] && !b.erased(v) {
 				return fmt.Errorf("release %s cannot be brought back: the bytes of %s are gone", id, path)
 			}
 		}

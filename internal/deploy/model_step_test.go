@@ -20,7 +20,7 @@ import (
 // step is one step of a history: plain data, so that a history can be printed
 // and shrunk.
 type step struct {
-	Do    string // deploy, rollback, race, foreign, heal, unlock, wait
+	Do    string // deploy, rollback, gc, forget, race, foreign, heal, unlock, wait
 	First execution
 	Other execution     // race: a second run
 	Gap   time.Duration // race: by how much that begins later
@@ -45,7 +45,7 @@ type execution struct {
 func (s step) String() string {
 	out := s.Do
 	switch s.Do {
-	case "deploy", "rollback":
+	case "deploy", "rollback", "gc", "forget":
 		out += fmt.Sprintf(" %+v", s.First)
 	case "race":
 		out += fmt.Sprintf(" %+v and, after %v, %+v", s.First, s.Gap, s.Other)
@@ -61,6 +61,7 @@ type run struct {
 	*wire
 	bed      *bed
 	rollback string // id; empty: a deploy
+	gc       *collection
 	commit   int
 	changed  bool // the output differs from the live release
 
@@ -97,7 +98,7 @@ func (r *run) toRollback() {
 	defer r.bed.mu.Unlock()
 	if n := len(r.bed.kept); n > 0 {
 		r.rollback = r.bed.kept[r.Target%n]
-		r.wire.output = r.bed.outputs[r.rollback]
+		r.wire.output = r.bed.remembered(r.bed.outputs[r.rollback])
 	}
 }
 
@@ -154,6 +155,8 @@ func (r *run) run() {
 	defer stop()
 	r.stop = stop
 	switch d := Open(ctx, r.options()); {
+	case r.gc != nil:
+		r.err = r.collect(ctx, d)
 	case r.rollback != "":
 		_, r.err = d.Rollback(ctx, r.rollback)
 	default:
@@ -174,6 +177,14 @@ func (b *bed) play(s step) error {
 		r.start()
 		r.run()
 		if err := r.judge(); err != nil {
+			return fmt.Errorf("%w (the run: %v)", err, r.err)
+		}
+	case "gc", "forget":
+		r := b.prepare(s.First)
+		r.toGC(s.Do == "forget")
+		r.start()
+		r.run()
+		if err := r.judgeGC(); err != nil {
 			return fmt.Errorf("%w (the run: %v)", err, r.err)
 		}
 	case "race":

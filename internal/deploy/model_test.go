@@ -173,7 +173,7 @@ func drawHistory(t *rapid.T) life {
 
 func drawStep(t *rapid.T) step {
 	s := step{
-		Do:    rapid.SampledFrom([]string{"deploy", "deploy", "deploy", "deploy", "deploy", "rollback", "rollback", "race", "foreign", "heal", "unlock"}).Draw(t, "do"),
+		Do:    rapid.SampledFrom([]string{"deploy", "deploy", "deploy", "deploy", "deploy", "rollback", "rollback", "gc", "forget", "race", "foreign", "heal", "unlock"}).Draw(t, "do"),
 		First: drawExecution(t),
 		Wait:  rapid.SampledFrom([]time.Duration{time.Minute, 10 * time.Minute, lease + time.Minute, 2 * time.Hour}).Draw(t, "wait"),
 	}

@@ -61,6 +61,7 @@ type wire struct {
 	retain    time.Duration
 	began     time.Time // by the server's clock
 	keep      int       // former releases
+	gc        *collection
 }
 
 // request is one request of a run.
