@@ -124,7 +124,23 @@ func (r *run) judgeGC() error {
 	if r.err != nil {
 		return nil
 	}
+	for _, id := range b.kept {
+		v, had := b.outputs[id][r.gc.forget]
+		if _, blob := b.mem.Peek(statePrefix + state.BlobKey(storage.Bytes([]byte(v.body)).SHA256)); had && blob && !b.public(v.body) {
+			return fmt.Errorf("the bytes of %s are still there", r.gc.forget)
+		}
+	}
 	return b.collected()
+}
+
+// public reports whether the live release has such bytes at any path.
+func (b *bed) public(body string) bool {
+	for _, v := range b.live {
+		if v.body == body {
+			return true
+		}
+	}
+	return false
 }
 
 // expectedGC checks the error of a gc where the model knows what it has to be.
