@@ -66,7 +66,11 @@ func (a *app) unlock(ctx context.Context, s *settings, id string) error {
 		return err
 	}
 	if id != "" {
-		if err := r.Unlock(ctx, id); err != nil {
+		err := r.Unlock(ctx, id)
+		if errors.Is(err, deploy.ErrNotLocked) { // what was wanted is so already
+			return a.tell("Nobody is deploying this site: there is nothing to unlock.", "")
+		}
+		if err != nil {
 			return err
 		}
 		return a.tell("Unlocked.", "The next deploy reads what that one may have touched.")

@@ -322,6 +322,9 @@ func (r *Run) try(ctx context.Context, v *view, aimAt func(context.Context, *vie
 	if a.pay && v.settled() {
 		return r.finished(v.head.Live, "", a, p), nil
 	}
+	if len(p.Changes) == 0 && v.settled() && a.of != nil && a.of.ID == v.head.Live {
+		return r.finished(v.head.Live, "", a, p), nil // it is there, and the mark stays
+	}
 	if len(p.Changes) == 0 && v.settled() && a.of == nil {
 		return r.finished(v.head.Live, "", a, p), r.advance(ctx, v, a)
 	}

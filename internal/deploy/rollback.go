@@ -18,7 +18,8 @@ import (
 // that are in the bucket: nothing is uploaded. name is one that
 // state.Release.Find knows; empty, it is the release before the live one. It
 // means what it means when the command begins: a deploy that ends while this
-// one waits does not move "live~2" to another release. The receipt and the
+// one waits does not move "live~2" to another release. To the live release, as
+// long as nothing is in doubt or owed, there is nothing to do. The receipt and the
 // errors are those of Deploy; others are state.ErrNoRelease and *MissingError.
 func (r *Run) Rollback(ctx context.Context, name string) (event.Finished, error) {
 	v, err := r.live(ctx)

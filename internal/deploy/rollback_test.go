@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/pandastack-io/pandastack/internal/event"
 	"github.com/pandastack-io/pandastack/internal/state"
 )
@@ -346,5 +348,24 @@ func TestRollbackMeansWhatItMeant(t *testing.T) {
 				t.Errorf("%q with %d kept: %v", name, keep, err)
 			}
 		}
+	}
+}
+
+// TestRollbackToLive reads, and leaves the mark and what it says of rollbacks
+// alone.
+func TestRollbackToLive(t *testing.T) {
+	w := newWorld(t)
+	w.series(2)
+	before := w.all()
+	for _, name := range []string{"live", w.head().Live} {
+		w.spy.requests()
+		fin, err := w.rollback(name)
+		if err != nil || fin.Changed || fin.Release != w.head().Live {
+			t.Errorf("%s: %+v, %v", name, fin, err)
+		}
+		w.wantRequests("GET "+stateAt+"head", "GET "+stateAt+"releases/ID", "GET "+stateAt+"releases/ID")
+	}
+	if diff := cmp.Diff(before, w.all()); diff != "" {
+		t.Error(diff)
 	}
 }

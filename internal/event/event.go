@@ -149,6 +149,9 @@ type Planned struct {
 	Purges []CDNPurge `json:"purges,omitempty"`
 	// Owed is what earlier runs left to this one, in words. Empty: nothing.
 	Owed []string `json:"owed,omitempty"`
+	// Pays is set where the run does only that. Programs know it from the
+	// command that they ran.
+	Pays bool `json:"-"`
 }
 
 // CDNPurge is what one CDN would be asked for.

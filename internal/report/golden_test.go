@@ -121,6 +121,7 @@ func TestWritePlan(t *testing.T) {
 		"plan-nothing": {plan: event.Planned{Target: "s3://www/", Live: "x", Kept: 240}},
 		"plan-adopt":   {plan: adopting()},
 		"plan-retire":  {plan: retiring()},
+		"plan-paid":    {plan: event.Planned{Target: "s3://www/", Live: "x", Kept: 240, Pays: true}},
 		"plan-one":     {plan: event.Planned{Target: "s3://www/", Live: "x", Kept: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {

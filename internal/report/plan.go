@@ -29,7 +29,7 @@ func WritePlan(c Console, p event.Planned, o Options) error {
 	w := &sticky{w: c.W}
 	if len(p.Changes) == 0 {
 		if len(p.Owed) == 0 && len(p.Purges) == 0 {
-			fmt.Fprintln(w, nothing(p.Kept))
+			fmt.Fprintln(w, nothing(p))
 			return w.err
 		}
 		fmt.Fprintf(w, "No file changes: %s of the live release\n", count(p.Kept, "file"))
@@ -98,11 +98,14 @@ func writePending(w *sticky, c Console, owed []string) {
 }
 
 // nothing is the plan without a change.
-func nothing(kept int) string {
-	if kept == 1 {
+func nothing(p event.Planned) string {
+	switch {
+	case p.Pays:
+		return "Nothing to do: no earlier deploy owes a purge or a deletion"
+	case p.Kept == 1:
 		return "Nothing to do: 1 file matches the live release"
 	}
-	return fmt.Sprintf("Nothing to do: %d files match the live release", kept)
+	return fmt.Sprintf("Nothing to do: %d files match the live release", p.Kept)
 }
 
 // summary renders the counts, for example "+12 ~3 h2 -1, 240 kept". The count
