@@ -121,7 +121,7 @@ func (a *app) past(cmd *cobra.Command) (*past, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := history.Open(cmd.Context(), history.Options{Site: t.site, State: t.state})
+	l, err := history.Open(cmd.Context(), history.Options{Site: t.site, Target: t.name, State: t.state})
 	return &past{l, s, t}, err
 }
 

@@ -120,7 +120,7 @@ func (r *Run) read(ctx context.Context) (*view, error) {
 	case notExist(err):
 		return v, r.neverDeployed(ctx)
 	case err != nil:
-		return nil, err
+		return nil, storage.Describe(err, "reading", "the records of "+r.Target)
 	}
 	v.etag = info.ETag
 	if !info.Date.IsZero() {

@@ -6,6 +6,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 // Options says whose releases are read.
 type Options struct {
 	Site    state.Site
+	Target  string        // what people call the site's place; empty: as Site says it
 	State   storage.Store // below the state's prefix
 	Workers int           // records read at once; 0: DefaultWorkers
 }
@@ -108,7 +110,7 @@ func readHead(ctx context.Context, o Options) (*state.Head, time.Time, error) {
 		return &state.Head{}, time.Time{}, nil
 	}
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, time.Time{}, storage.Describe(err, "reading", "the records of "+cmp.Or(o.Target, o.Site.String()))
 	}
 	defer obj.Body.Close()
 	head, err := state.DecodeHead(obj.Body, o.Site)

@@ -24,7 +24,7 @@ var (
 
 // Error says which operation failed, and on which key.
 type Error struct {
-	Op  string // get, put, delete, list, copy
+	Op  string // get, put, delete, list, copy; or as Describe says it
 	Key string // empty where the whole operation failed
 	Err error
 }
@@ -39,3 +39,14 @@ func (e *Error) Error() string {
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// Describe says for people what failed: doing what, in place of the operation
+// and the key, which are names that nobody chose. An error that is no *Error is
+// returned as it is.
+func Describe(err error, doing, what string) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	return &Error{Op: doing, Key: what, Err: e.Err}
+}

@@ -3,6 +3,7 @@ package storage_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -96,5 +97,17 @@ func TestErrorText(t *testing.T) {
 	}
 	if err := (&storage.Error{Op: "list", Err: storage.ErrNoBucket}).Error(); err != "list: bucket does not exist" {
 		t.Error(err)
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	err := storage.Describe(fmt.Errorf("state: %w", &storage.Error{Op: "get", Key: "head", Err: storage.ErrDenied}), "reading", "the records of s3://www/")
+	if got, want := err.Error(), "reading the records of s3://www/: access denied"; got != want || !errors.Is(err, storage.ErrDenied) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for _, other := range []error{nil, storage.ErrDenied} {
+		if got := storage.Describe(other, "reading", "it"); got != other {
+			t.Errorf("%v became %v", other, got)
+		}
 	}
 }
