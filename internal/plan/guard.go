@@ -255,9 +255,10 @@ func abbreviated(path string) string {
 
 func files(n int) string { return english.Plural(n, "file", "") }
 
-// inBytes returns a number of bytes to the last one.
+// inBytes returns a number of bytes to the last one, in digits alone as all
+// counts are shown.
 func inBytes(n int64) string {
-	return humanize.Comma(n) + english.PluralWord(int(min(n, 2)), " byte", " bytes")
+	return strconv.FormatInt(n, 10) + english.PluralWord(int(min(n, 2)), " byte", " bytes")
 }
 
 // inUnits returns a limit in the largest unit that is exact, and how to write

@@ -130,3 +130,33 @@ func TestHistoryWriterFails(t *testing.T) {
 		}
 	}
 }
+
+// TestWriteCollected draws what gc did, would do, and could not.
+func TestWriteCollected(t *testing.T) {
+	erased := []event.Erased{
+		{Path: "config/keys.txt", Size: 312, Releases: []string{"a", "b", "c", "d"}},
+		{Path: "evil\n\x1b[2J.txt", Size: 1, Releases: []string{"a"}, Live: "copy.txt"},
+	}
+	full := event.Collected{
+		Target: "s3://www/", Kept: 10, Releases: []string{"01jd0000000001zzzz", "01jd0000000002zzzz"}, Blobs: 1, Strays: 3, Bytes: 4_100_000,
+		Erased: erased, Unreached: []string{"replicas and backups of the bucket", "evil\x1b[2J"},
+		PurgedURLs: 2, PurgeRequests: 1, Requests: map[string]int64{"GET": 16, "LIST": 6, "PUT": 6, "DELETE": 3}, Elapsed: 1200 * time.Millisecond,
+		Owed: []string{"purge of 1 URL at cloudflare"},
+	}
+	dry := full
+	dry.DryRun, dry.Owed, dry.Unreached = true, nil, nil
+	for name, e := range map[string]event.Collected{
+		"collected": full, "collected-dry": dry,
+		"collected-nothing": {Target: "s3://www/", Kept: 1, Requests: map[string]int64{"GET": 2, "LIST": 3}},
+		"collected-strays":  {Target: "s3://www/", Strays: 1, Bytes: 1},
+	} {
+		for look, c := range map[string]Console{"": {}, "-color": {Color: true}} {
+			var b bytes.Buffer
+			c.W = &b
+			if err := WriteCollected(c, e, Options{}); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, name+look, b.String())
+		}
+	}
+}
