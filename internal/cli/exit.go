@@ -196,7 +196,7 @@ func hint(err error) string {
 		{errors.Is(err, state.ErrNothing), "Deploy the site first; where it is live, check --environment, storage.bucket and storage.prefix."},
 		{errors.Is(err, state.ErrNoRelease), "pandastack releases lists those that are kept; releases.keep and releases.keepFor say which."},
 		{errors.Is(err, history.ErrMissing), "Something else removed it: put it back, for example from the bucket's versions."},
-		{is[*history.PathError](err), "Write the path as it is in the output, for example docs/index.html."},
+		{is[*history.PathError](err), "Write the path as it is in the output, for example docs/index.html. What only older releases had is known no more."},
 		{is[*deploy.SourceMovedError](err), "Nothing was published. Run pandastack promote again for what is live there now, or name a release with --release."},
 		{is[*deploy.SourceChangedError](err), "Nothing was published. Look at that site with pandastack verify --environment, and run pandastack promote again when it is whole."},
 		{is[*deploy.MissingError](err), "Deploy that version again: its commit is in the record of the release."},
