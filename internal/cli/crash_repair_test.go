@@ -69,7 +69,11 @@ func (b *crashBed) repairs(t *testing.T, damaged contents, ledger *ledger, strid
 				b.depot.restore(t, damaged)
 				b.ledger = ledger.clone()
 				b.run(t, c.version, b.gate(0, &p), c.args...)
-				crashed := b.crashed(t, c)
+				crashed := b.depot.read(t)
+				crashed.wantWhole(t, c.seen...)
+				for _, path := range crashed.unfinished(t, b.depot.name) {
+					b.ledger.touch(path)
+				}
 				k, then := killed{outcome: b.repaired(t, damaged, crashed)}, "repair"
 				if deploys {
 					then = b.deployDamaged(t, crashed) + ", repair"
