@@ -71,9 +71,7 @@ func (b *crashBed) repairs(t *testing.T, damaged contents, ledger *ledger, strid
 				b.run(t, c.version, b.gate(0, &p), c.args...)
 				crashed := b.depot.read(t)
 				crashed.wantWhole(t, c.seen...)
-				for _, path := range crashed.unfinished(t, b.depot.name) {
-					b.ledger.touch(path)
-				}
+				crashed.unfinished(t, b.depot.name, b.ledger.touch)
 				k, then := killed{outcome: b.repaired(t, damaged, crashed)}, "repair"
 				if deploys {
 					then = b.deployDamaged(t, crashed) + ", repair"
@@ -112,6 +110,8 @@ func (b *crashBed) deployDamaged(t *testing.T, crashed contents) string {
 	r := b.run(t, 0, b.gate(expired, nil), "deploy")
 	after := b.depot.read(t)
 	_, headed := crashed[stateDir+state.HeadKey]
+	named := false // the head names what the repair was to touch
+	crashed.unfinished(t, b.depot.name, func(string, ...string) { named = true })
 	switch {
 	case r.code == exitFailed && strings.Contains(r.output, "Run pandastack verify"):
 		for _, key := range keysOf(crashed, after) {
@@ -124,7 +124,7 @@ func (b *crashBed) deployDamaged(t *testing.T, crashed contents) string {
 		t.Fatalf("the deploy ended with %d:\n%s", r.code, r.output)
 	case !headed:
 		t.Errorf("a deploy took the site for a new one:\n%s", r.output)
-	case len(crashed.unfinished(t, b.depot.name)) == 0:
+	case !named:
 		for key := range after.site() {
 			if after[key] != crashed[key] && after[key] != b.sites[0][key] {
 				t.Errorf("a deploy harmed %s", key)
