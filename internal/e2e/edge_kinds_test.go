@@ -54,10 +54,12 @@ sub vcl_synth { set resp.http.Location = "https://login.example.com/?back=" + re
 // strict proof, the exit code says so, and the site is rolled back where that
 // helps.
 func TestEdgeKinds(t *testing.T) {
+	t.Parallel()
 	server := testbed.VersityGW(t)
 	program := buildProgram(t)
 	for _, k := range edgeKinds {
 		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
 			bucket := server.NewWebsite(t)
 			cache := startVarnish(t, server.WebsiteURL(bucket), k.rules)
 			api := &purgeAPI{cache: cache}

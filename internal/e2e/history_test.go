@@ -39,6 +39,7 @@ const kept = 20
 // says, gc leaves exactly what the kept ones need, and a rollback to each of
 // them brings its tree back byte for byte.
 func TestHistory(t *testing.T) {
+	t.Parallel()
 	h := &past{bucket: newBucket(t), project: &project{program: buildProgram(t), dir: t.TempDir(), output: "dist"}}
 	h.project.env = h.bucket.server.Env()
 	h.configure(t)

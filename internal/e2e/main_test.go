@@ -10,22 +10,42 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/pandastack-io/pandastack/internal/testbed"
 )
 
-func TestMain(m *testing.M) { testbed.Main(m) }
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "pandastack-e2e-")
+	if err != nil {
+		panic(err)
+	}
+	built.path = filepath.Join(dir, "pandastack")
+	code := testbed.Run(m)
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
 
-// buildProgram builds the program as a release is built, and returns its path.
+// built is the program, once for all tests.
+var built struct {
+	path string
+	once sync.Once
+}
+
+// buildProgram returns the path of the program, as a release of it is built.
 func buildProgram(t *testing.T) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "pandastack")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", program, ".")
-	cmd.Dir = repository
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	output(t, cmd)
-	return program
+	built.once.Do(func() {
+		cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", built.path, ".")
+		cmd.Dir = repository
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		output(t, cmd)
+	})
+	if _, err := os.Stat(built.path); err != nil {
+		t.Fatalf("the program could not be built: %v", err)
+	}
+	return built.path
 }
 
 // repository is the root of this repository, relative to the tests.

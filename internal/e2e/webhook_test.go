@@ -16,6 +16,7 @@ import (
 
 // TestWebhook runs the receiver that the documentation gives, with Node.js.
 func TestWebhook(t *testing.T) {
+	t.Parallel()
 	program := buildProgram(t)
 	testscript.Run(t, testscript.Params{
 		Files: []string{"testdata/webhook.txtar"},

@@ -17,6 +17,7 @@ import (
 // TestWebsite asks the website endpoint of a real server for a deployed site
 // as a browser does: the pages by their URLs, and all that they refer to.
 func TestWebsite(t *testing.T) {
+	t.Parallel()
 	server := testbed.VersityGW(t)
 	bucket := server.NewWebsite(t)
 	p := newProject(t, buildProgram(t), "hugo", map[string]any{

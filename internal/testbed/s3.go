@@ -53,13 +53,17 @@ var shared struct {
 	servers map[string]*S3
 }
 
-// Main runs the tests of a package and lets them share their servers, which it
-// stops at the end. Call it from TestMain:
+// Main runs the tests of a package, lets them share their servers, and exits.
+// Call it from TestMain:
 //
 //	func TestMain(m *testing.M) { testbed.Main(m) }
 //
 // Without it each test gets servers of its own, which costs a second each.
-func Main(m *testing.M) {
+func Main(m *testing.M) { os.Exit(Run(m)) }
+
+// Run is Main for a package that has more to clear away: it returns the exit
+// code when the servers are stopped.
+func Run(m *testing.M) int {
 	shared.active.Store(true)
 	code := m.Run()
 	shared.mu.Lock()
@@ -67,7 +71,7 @@ func Main(m *testing.M) {
 	for _, s := range shared.servers {
 		s.stop()
 	}
-	os.Exit(code)
+	return code
 }
 
 // MinIO returns a running MinIO server.
