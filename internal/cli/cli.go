@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -68,21 +69,30 @@ type app struct {
 	sink    report.Sink
 	json    bool
 	full    bool // plans list every change
+	facts
 }
 
 // Main runs the program and returns its exit code.
 func Main(ctx context.Context, args []string, world IO) int {
-	a := &app{IO: world, run: ci.Detect(world.Getenv)}
+	a := &app{IO: world, run: ci.Detect(world.Getenv), facts: facts{record: report.NewRecorder(time.Now)}}
 	if a.run.Provider == ci.GitHub {
 		a.actions = ci.NewActions(world.Stdout.W, world.Getenv)
 	}
 	a.sink = a.newSink()
 	cmd := a.root()
+	if a.isStep(args) {
+		a.step = true
+		var err error
+		if args, err = a.stepArgs(); err != nil {
+			a.listen()
+			return a.report(ctx, cmd, err)
+		}
+	}
 	cmd.SetArgs(args)
 	cmd.SetOut(world.Stdout.W)
 	cmd.SetErr(world.Stderr.W)
-	err := cmd.ExecuteContext(ctx)
-	return a.report(ctx, err)
+	ran, err := cmd.ExecuteContextC(ctx)
+	return a.report(ctx, ran, err)
 }
 
 // root returns the command tree. Without a command, it deploys.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -18,6 +17,7 @@ import (
 	"github.com/pandastack-io/pandastack/internal/deploy"
 	"github.com/pandastack-io/pandastack/internal/event"
 	"github.com/pandastack-io/pandastack/internal/plan"
+	"github.com/pandastack-io/pandastack/internal/report"
 	"github.com/pandastack-io/pandastack/internal/site"
 	"github.com/pandastack-io/pandastack/internal/state"
 	"github.com/pandastack-io/pandastack/internal/storage"
@@ -110,23 +110,6 @@ func (a *app) deploy(ctx context.Context, s *settings) error {
 	return a.finish(ctx, s, t, r, fin, err, true)
 }
 
-// outputNames are the outputs of the step, sorted. action.yml lists the same.
-var outputNames = []string{"changed", "release-id", "url"}
-
-// outputs sets the outputs of the step.
-func (a *app) outputs(fin event.Finished) error {
-	if a.actions == nil {
-		return nil
-	}
-	values := map[string]string{"release-id": fin.Release, "url": fin.URL, "changed": strconv.FormatBool(fin.Changed)}
-	for _, name := range outputNames {
-		if err := a.actions.SetOutput(name, values[name]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // prepare builds and scans the site. What is live is read meanwhile.
 func (a *app) prepare(ctx context.Context, s *settings, preview bool) (*deploy.Run, []deploy.Desired, *target, error) {
 	r, t, err := a.connect(ctx, s, preview)
@@ -161,6 +144,7 @@ func (a *app) begin(ctx context.Context, s *settings, t *target, preview bool) (
 		return nil, err
 	}
 	who := ci.Complete(ctx, a.run, s.root)
+	a.noteSource(who)
 	return deploy.Open(ctx, deploy.Options{
 		Site: t.site, Target: t.name, Live: t.live, State: t.state, Aside: t.aside, MixedPaths: t.mixedPaths, Usage: t.usage,
 		BaseURL: base, Variants: purgeVariants(s), Purgers: purgers, Tool: "pandastack " + Version(), Sink: a.sink,
@@ -215,7 +199,10 @@ func (a *app) output(ctx context.Context, s *settings, t *target, r *deploy.Run)
 			cancel(err)
 		}
 	}()
-	err := a.build(ctx, s)
+	var err error
+	if s.on("build") {
+		err = a.build(ctx, s)
+	}
 	var files []site.File
 	if err == nil {
 		files, err = a.scan(ctx, s, t)
@@ -284,9 +271,17 @@ func headerRules(s *settings) []site.HeaderRule {
 
 func (a *app) schemaCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "schema", Short: "Print the JSON Schema of pandastack.json", Args: noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := a.Stdout.W.Write(config.Schema())
+		Use: "schema [report]", Short: "Print the JSON Schema of pandastack.json, or of what --report writes", Args: atMost(1), ValidArgs: []string{"report"},
+		RunE: func(_ *cobra.Command, args []string) error {
+			schema := config.Schema()
+			switch first(args) {
+			case "":
+			case "report":
+				schema = report.RecordSchema()
+			default:
+				return &usageError{msg: fmt.Sprintf("there is no schema %q", args[0]), hint: "Write pandastack schema, or pandastack schema report."}
+			}
+			_, err := a.Stdout.W.Write(schema)
 			return err
 		},
 	}
@@ -306,6 +301,6 @@ func (a *app) configCommand() *cobra.Command {
 			return s.WriteJSON(a.Stdout.W)
 		},
 	}
-	a.addFlags(cmd, configFlags)
+	a.addFlags(cmd, nil)
 	return cmd
 }

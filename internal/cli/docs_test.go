@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -8,61 +9,70 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pandastack-io/pandastack/internal/config"
 	"github.com/pandastack-io/pandastack/providers/s3"
 )
 
-// TestAction holds action.yml to the settings and outputs of the code.
+// TestAction holds the inputs and outputs of action.yml to the code: the same
+// names in the same order, and the same words. -update writes them.
 func TestAction(t *testing.T) {
-	data, err := os.ReadFile("../../action.yml")
+	const file = "../../action.yml"
+	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var action struct {
-		Inputs map[string]struct {
-			Description string
-			Required    bool
-			Default     *string
-		}
-		Outputs map[string]struct{ Description string }
-		Runs    struct{ Using, Image string }
+	head, rest, ok1 := strings.Cut(string(data), "\ninputs:\n")
+	_, tail, ok2 := strings.Cut(rest, "\nruns:\n")
+	if !ok1 || !ok2 {
+		t.Fatal("action.yml has no inputs, or no runs after them")
 	}
+	want := head + "\n" + actionInterface() + "\nruns:\n" + tail
+	if *update {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(want, string(data)); diff != "" {
+		t.Errorf("action.yml is not what the code says; run go test ./internal/cli -run TestAction -update\n%s", diff)
+	}
+	var action struct{ Inputs, Outputs map[string]any }
 	if err := yaml.Unmarshal(data, &action); err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range config.Settings() {
-		in, ok := action.Inputs[s.Name]
-		if ok == s.NoInput {
-			t.Errorf("input %s: in action.yml: %v", s.Name, ok)
-			continue
+	if len(action.Outputs) != len(outputs) || len(action.Inputs) < len(actionInputs)+20 {
+		t.Errorf("%d inputs, %d outputs", len(action.Inputs), len(action.Outputs))
+	}
+}
+
+// actionInterface renders the inputs and outputs as action.yml has them. Only
+// the command has a default: an empty input is unset, so that variables and
+// pandastack.json decide.
+func actionInterface() string {
+	var b strings.Builder
+	describe := func(name, help string) {
+		fmt.Fprintf(&b, "  %s:\n    description: %s.\n", name, strings.ToUpper(help[:1])+help[1:])
+	}
+	b.WriteString("inputs:\n")
+	for i, in := range actionInputs {
+		describe(in.name, in.help)
+		if i == 0 {
+			b.WriteString("    default: deploy\n")
+			for _, s := range config.Settings() {
+				if !s.NoInput {
+					describe(s.Name, s.Help)
+				}
+			}
 		}
-		delete(action.Inputs, s.Name)
-		if s.NoInput {
-			continue
-		}
-		if want := strings.ToUpper(s.Help[:1]) + s.Help[1:] + "."; in.Description != want {
-			t.Errorf("input %s is described as %q, not %q", s.Name, in.Description, want)
-		}
-		if in.Default != nil || in.Required {
-			t.Errorf("input %s has a default or is required: an empty one is unset", s.Name)
-		}
 	}
-	for name := range action.Inputs {
-		t.Errorf("input %s is not a setting", name)
+	b.WriteString("\noutputs:\n")
+	for _, o := range outputs {
+		describe(o.name, o.help)
 	}
-	var outputs []string
-	for name := range action.Outputs {
-		outputs = append(outputs, name)
-	}
-	slices.Sort(outputs)
-	if !slices.Equal(outputs, outputNames) {
-		t.Errorf("outputs %v, want %v", outputs, outputNames)
-	}
-	if action.Runs.Using != "docker" {
-		t.Errorf("runs using %q", action.Runs.Using)
-	}
+	return b.String()
 }
 
 // TestProviders holds the names of the schema to those of the code.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io/fs"
 
+	"github.com/spf13/cobra"
+
 	"github.com/pandastack-io/pandastack/internal/build"
 	"github.com/pandastack-io/pandastack/internal/cdn"
 	"github.com/pandastack-io/pandastack/internal/config"
@@ -13,6 +15,7 @@ import (
 	"github.com/pandastack-io/pandastack/internal/framework"
 	"github.com/pandastack-io/pandastack/internal/history"
 	"github.com/pandastack-io/pandastack/internal/plan"
+	"github.com/pandastack-io/pandastack/internal/report"
 	"github.com/pandastack-io/pandastack/internal/site"
 	"github.com/pandastack-io/pandastack/internal/state"
 	"github.com/pandastack-io/pandastack/internal/storage"
@@ -37,17 +40,50 @@ const (
 )
 
 // report prints an error that ended the run, and returns the exit code.
-func (a *app) report(ctx context.Context, err error) int {
-	code := exitCode(ctx, err)
-	if err != nil && !errors.Is(err, errChanges) && !errors.Is(err, errDamaged) {
-		for _, m := range messages(ctx, err) {
+func (a *app) report(ctx context.Context, ran *cobra.Command, err error) int {
+	code, result := exitCode(ctx, err), resultOf(ctx, err)
+	said := err == nil || errors.Is(err, errChanges) || errors.Is(err, errDamaged)
+	if a.step && result == report.Superseded {
+		return a.superseded(ran, a.messages(ctx, err)[0])
+	}
+	if !said {
+		for _, m := range a.messages(ctx, err) {
 			a.sink.Emit(m)
 		}
 	}
+	a.conclude(ran, code, result)
 	if err := a.sink.Close(); err != nil && code == exitOK {
 		return exitFailed // what was to be shown could not be written
 	}
 	return code
+}
+
+// superseded ends a step of the Action that a newer deploy has superseded: it
+// is green, an output says why, and so does an annotation.
+func (a *app) superseded(ran *cobra.Command, m event.Message) int {
+	m.Severity = event.Notice
+	a.record.Emit(m)
+	a.conclude(ran, exitLocked, report.Superseded)
+	if err := errors.Join(a.sink.Close(), a.actions.Annotate(m)); err != nil {
+		return exitFailed
+	}
+	return exitOK
+}
+
+// resultOf returns the word for how a run ended.
+func resultOf(ctx context.Context, err error) report.Result {
+	code := exitCode(ctx, err)
+	if code == exitLocked && is[*deploy.SupersededError](err) {
+		return report.Superseded
+	}
+	return results[code]
+}
+
+// results are the words for the exit codes.
+var results = map[int]report.Result{
+	exitOK: report.Done, exitFailed: report.Failed, exitUsage: report.Invalid, exitOwed: report.Owed, exitGuard: report.Refused,
+	exitPartial: report.Partial, exitUnproved: report.Unproved, exitNotFound: report.NotFound, exitLocked: report.Locked,
+	exitDenied: report.Denied, exitChanges: report.Changes, exitDamaged: report.Damaged, exitInterrupted: report.Interrupted,
 }
 
 // exitCode returns the exit code for an error.
@@ -114,7 +150,7 @@ func is[T error](err error) bool {
 }
 
 // messages returns what to tell a person about an error that ended the run.
-func messages(ctx context.Context, err error) []event.Message {
+func (a *app) messages(ctx context.Context, err error) []event.Message {
 	var problems config.Errors
 	if errors.As(err, &problems) {
 		var out []event.Message
@@ -134,11 +170,26 @@ func messages(ctx context.Context, err error) []event.Message {
 	if errors.As(err, &broken) {
 		var out []event.Message
 		for _, g := range broken {
-			out = append(out, event.Message{Severity: event.Error, Text: g.Error(), Hint: g.Hint()})
+			out = append(out, a.guarded(g))
 		}
 		return out
 	}
 	return []event.Message{{Severity: event.Error, Text: err.Error(), Hint: hint(err)}}
+}
+
+// guarded says which guard refused, at the limit in the file, or at the file
+// where the limit is the default.
+func (a *app) guarded(g *plan.GuardError) event.Message {
+	m := event.Message{Severity: event.Error, Text: g.Error(), Hint: g.Hint()}
+	if a.settings == nil {
+		return m
+	}
+	o := a.settings.Error(g.Setting, "", "")
+	if o.File == "" {
+		o = a.settings.Error("", "", "")
+	}
+	m.File, m.Line, m.Column = o.File, o.Line, o.Column
+	return m
 }
 
 func problem(p *config.Error) event.Message {

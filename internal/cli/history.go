@@ -32,7 +32,7 @@ func (a *app) releasesCommand() *cobra.Command {
 			return a.releases(ctx, l, limit)
 		}),
 	}
-	a.addFlags(cmd, historyFlags)
+	a.addFlags(cmd, nil)
 	cmd.Flags().IntVar(&limit, "limit", limit, "how many are listed; 0 for all")
 	return cmd
 }
@@ -44,7 +44,7 @@ func (a *app) showCommand() *cobra.Command {
 		Args: atMost(1), ValidArgsFunction: a.completeReleases(1),
 		RunE: a.reading(func(ctx context.Context, l *past, args []string) error { return a.show(ctx, l, first(args)) }),
 	}
-	a.addFlags(cmd, historyFlags)
+	a.addFlags(cmd, nil)
 	cmd.Flags().BoolVar(&a.full, "full", false, "list every change")
 	return cmd
 }
@@ -57,7 +57,7 @@ func (a *app) diffCommand() *cobra.Command {
 		Args: atMost(2), ValidArgsFunction: a.completeReleases(2),
 		RunE: a.reading(func(ctx context.Context, l *past, args []string) error { return a.diff(ctx, l, args, exitCode) }),
 	}
-	a.addFlags(cmd, historyFlags)
+	a.addFlags(cmd, nil)
 	cmd.Flags().BoolVar(&exitCode, "exit-code", false, fmt.Sprintf("exit with %d where there are changes", exitChanges))
 	cmd.Flags().BoolVar(&a.full, "full", false, "list every change")
 	return cmd
@@ -74,7 +74,7 @@ func (a *app) blameCommand() *cobra.Command {
 		},
 		RunE: a.reading(a.blame),
 	}
-	a.addFlags(cmd, historyFlags)
+	a.addFlags(cmd, nil)
 	return cmd
 }
 

@@ -55,9 +55,8 @@ func (e *unprovedError) Hint() string {
 func (e *unprovedError) Unwrap() error { return e.err }
 
 // finish ends a run that has made a release live, or had nothing to do: it
-// looks at the site as visitors do, shows the receipt and sets the outputs of
-// the step. A release that does not stand the proof is taken back where that is
-// asked for and revertible.
+// looks at the site as visitors do, and shows the receipt. A release that does
+// not stand the proof is taken back where that is asked for and revertible.
 func (a *app) finish(ctx context.Context, s *settings, t *target, r *deploy.Run, fin event.Finished, err error, revertible bool) error {
 	if err != nil && !errors.Is(err, deploy.ErrOwed) {
 		return err
@@ -72,10 +71,7 @@ func (a *app) finish(ctx context.Context, s *settings, t *target, r *deploy.Run,
 	private.Wait()
 	a.sink.Emit(fin)
 	if errors.As(err, &unproved) && revertible && unproved.harmful && fin.Parent != "" && s.Config.Proof.Rollback {
-		fin = a.revert(ctx, s, fin, unproved)
-	}
-	if outErr := a.outputs(fin); outErr != nil { // the site is live all the same
-		a.say(event.Warning, "the outputs of the step could not be set: "+outErr.Error(), "")
+		a.revert(ctx, s, fin, unproved)
 	}
 	return err
 }
@@ -166,26 +162,25 @@ func proof(rep edge.Report, elapsed time.Duration) *event.Proof {
 	return p
 }
 
-// revert brings the release before a harmful one back, and returns the receipt
-// of what is live now. It notes in e how that went.
-func (a *app) revert(ctx context.Context, s *settings, fin event.Finished, e *unprovedError) event.Finished {
+// revert brings the release before a harmful one back, and shows the receipt
+// of what is live then. It notes in e how that went.
+func (a *app) revert(ctx context.Context, s *settings, fin event.Finished, e *unprovedError) {
 	a.say(event.Notice, "rolling back: visitors do not get the release", "")
 	r, t, err := a.connect(ctx, s, false)
 	if err != nil {
 		e.err = err
-		return fin
+		return
 	}
 	back, err := r.Revert(ctx, fin.Release)
 	if err != nil && !errors.Is(err, deploy.ErrOwed) {
 		e.err = err
-		return fin
+		return
 	}
 	e.reverted = true
 	if err == nil { // of this one, a wrong answer is only said
 		back.Proof, _ = a.prove(ctx, s, t, r, back)
 	}
 	a.sink.Emit(back)
-	return back
 }
 
 // keepPrivate warns where visitors can read the deploy's own records, after a

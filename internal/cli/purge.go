@@ -10,9 +10,6 @@ import (
 	"github.com/pandastack-io/pandastack/internal/event"
 )
 
-// purgeFlags are those of the settings that are not part of the file.
-var purgeFlags = []string{"config", "environment", "dry-run", "lock-timeout", "json"}
-
 func (a *app) purgeCommand() *cobra.Command {
 	all := false
 	cmd := &cobra.Command{

@@ -56,7 +56,7 @@ func (a *app) unlockCommand() *cobra.Command {
 			return a.unlock(cmd.Context(), s, first(args))
 		},
 	}
-	a.addFlags(cmd, unlockFlags)
+	a.addFlags(cmd, nil)
 	return cmd
 }
 

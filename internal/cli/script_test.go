@@ -1,13 +1,16 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -16,6 +19,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/pandastack-io/pandastack/internal/report"
 )
 
 var update = flag.Bool("update", false, "rewrite what the scripts compare with")
@@ -41,12 +47,18 @@ func TestMain(m *testing.M) {
 //   - events FILE: the last standard output is JSON lines, each with a time;
 //     FILE names their events in order, one a line. Of progress, whose number
 //     depends on the clock, none is named.
+//   - has FILE NAME VALUE: the last output of that name in a file as GITHUB_OUTPUT
+//     names it has that value.
+//   - report FILE COMMAND RESULT CODE: the file is a report of that command with
+//     that result and exit code, and is as its schema says.
 func TestScripts(t *testing.T) {
 	commands := (&servers{shared: t}).commands()
 	commands["exits"] = exits
 	commands["compress"] = compress
 	commands["ends"] = ends
 	commands["events"] = events
+	commands["has"] = has
+	commands["report"] = checkReport
 	testscript.Run(t, testscript.Params{
 		Dir:                "../../testdata/script",
 		RequireUniqueNames: true,
@@ -78,6 +90,40 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 		if line := leaked(ts.ReadFile(stream)); line != "" {
 			ts.Fatalf("a secret is in %s: %q", stream, line)
 		}
+	}
+}
+
+func has(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: has FILE NAME VALUE")
+	}
+	set := regexp.MustCompile(`(?m)^`+regexp.QuoteMeta(args[1])+`<<(\S+)\n((?s).*?)\n(\S+)$`).FindAllStringSubmatch(ts.ReadFile(args[0]), -1)
+	if len(set) == 0 || set[len(set)-1][1] != set[len(set)-1][3] || set[len(set)-1][2] != args[2] {
+		ts.Fatalf("%s: %q, want %s", args[1], set, args[2])
+	}
+}
+
+func checkReport(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: report FILE COMMAND RESULT CODE")
+	}
+	data := []byte(ts.ReadFile(args[0]))
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(report.RecordSchema()))
+	ts.Check(err)
+	ts.Check(c.AddResource(report.RecordSchemaURL, doc))
+	schema, err := c.Compile(report.RecordSchemaURL)
+	ts.Check(err)
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	ts.Check(err)
+	ts.Check(schema.Validate(value))
+	var rec report.Record
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	ts.Check(dec.Decode(&rec))
+	if got := fmt.Sprint(rec.Command, " ", rec.Result, " ", rec.ExitCode); got != strings.Join(args[1:], " ") {
+		ts.Fatalf("%s", got)
 	}
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,28 +22,29 @@ import (
 // Which settings that are not part of the file a command has flags for. Those
 // that are part of it are flags of all commands that read it.
 var (
-	deployFlags   = []string{"config", "environment", "install", "dry-run", "adopt", "force", "lock-timeout", "json"}
-	planFlags     = []string{"config", "environment", "install", "adopt", "json"}
-	buildFlags    = []string{"config", "environment", "install", "json"}
-	configFlags   = []string{"config", "environment", "json"}
-	rollbackFlags = []string{"config", "environment", "dry-run", "lock-timeout", "json"}
-	promoteFlags  = []string{"config", "environment", "dry-run", "adopt", "force", "lock-timeout", "json"}
-	verifyFlags   = []string{"config", "environment", "lock-timeout", "json"}
-	collectFlags  = []string{"config", "environment", "dry-run", "lock-timeout", "json"}
-	unlockFlags   = []string{"config", "environment", "json"}
-	historyFlags  = []string{"config", "environment", "json"}
+	deployFlags   = []string{"build", "install", "dry-run", "adopt", "force", "lock-timeout", "report"}
+	planFlags     = []string{"build", "install", "adopt", "report"}
+	buildFlags    = []string{"install", "report"}
+	rollbackFlags = []string{"dry-run", "lock-timeout", "report"}
+	promoteFlags  = []string{"dry-run", "adopt", "force", "lock-timeout", "report"}
+	verifyFlags   = []string{"lock-timeout", "report"}
+	collectFlags  = []string{"dry-run", "lock-timeout", "report"}
+	purgeFlags    = []string{"dry-run", "lock-timeout", "report"}
 )
 
-// addFlags gives a command the flags of the settings of the file and of the
-// named others.
+// everywhere are those of all commands that read the configuration.
+var everywhere = []string{"config", "working-directory", "environment", "json"}
+
+// addFlags gives a command the flags of the settings of the file, of those that
+// are everywhere, and of the named others.
 func (a *app) addFlags(cmd *cobra.Command, others []string) {
 	for _, s := range config.Settings() {
-		if s.NoFlag || s.Path == "" && !slices.Contains(others, s.Name) {
+		if s.NoFlag || s.Path == "" && !slices.Contains(others, s.Name) && !slices.Contains(everywhere, s.Name) {
 			continue
 		}
 		help := s.Help + " ($" + s.Variable + ")"
 		if s.Switch {
-			cmd.Flags().Bool(s.Name, false, help)
+			cmd.Flags().Bool(s.Name, s.Default == "true", help)
 			continue
 		}
 		if s.Choices != nil {
@@ -91,12 +93,13 @@ func (a *app) load(cmd *cobra.Command) (*settings, error) {
 	}
 	a.json = wantsJSON(cmd, a.Getenv)
 	a.listen(flags, vars)
+	if err := a.prepareReport(cmd); err != nil {
+		return nil, err
+	}
 	if err := together(err1, err2, err3); err != nil {
 		return nil, err
 	}
-	name, origin, given := config.Find("config", flags, inputs, vars)
-	path := a.abs(name)
-	file, err := a.parse(name, path, origin, given)
+	path, file, err := a.read(flags, inputs, vars)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +111,25 @@ func (a *app) load(cmd *cobra.Command) (*settings, error) {
 	if file != nil {
 		s.file = path
 	}
-	return s, s.checkRoot()
+	a.noteSettings(cmd, s)
+	return s, cmp.Or(s.checkRoot(), a.checkReport(s))
+}
+
+// read reads the file that the layers name, and returns its absolute name. A
+// file that nothing names need not exist: then the layer is nil.
+func (a *app) read(layers ...*config.Layer) (string, *config.Layer, error) {
+	name, origin, given := config.Find("config", layers...)
+	if dir, origin, ok := config.Find("working-directory", layers...); ok {
+		if info, err := os.Stat(a.abs(dir)); err != nil || !info.IsDir() {
+			return "", nil, &config.Error{Source: origin.String(), Msg: fmt.Sprintf("there is no directory %s", dir), Hint: "Check the path: it is relative to where pandastack was started."}
+		}
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(dir, name)
+		}
+	}
+	path := a.abs(name)
+	file, err := a.parse(name, path, origin, given)
+	return path, file, err
 }
 
 // together joins the problems of several layers, which are config.Errors.

@@ -6,9 +6,10 @@ import (
 	"github.com/pandastack-io/pandastack/internal/report"
 )
 
-// newSink returns what shows a run, without the secrets of the settings.
+// newSink returns what shows a run and keeps its facts, without the secrets of
+// the settings.
 func (a *app) newSink() report.Sink {
-	return discreet{a.openSink(), a.secrets()}
+	return discreet{report.Multi(a.record, a.openSink()), a.secrets()}
 }
 
 // discreet keeps secrets out of messages: what a storage, a CDN or a proxy says

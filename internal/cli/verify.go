@@ -62,5 +62,5 @@ func (a *app) repair(ctx context.Context, s *settings, deep bool) error {
 		return err
 	}
 	a.sink.Emit(fin)
-	return errors.Join(err, a.outputs(fin))
+	return err
 }

@@ -50,6 +50,14 @@ func (t *target) usage() storage.Usage {
 
 // open returns the target that the configuration names. It sends no request.
 func (a *app) open(ctx context.Context, s *settings) (*target, error) {
+	t, err := a.openAny(ctx, s)
+	if err == nil {
+		a.noteTarget(s, t)
+	}
+	return t, err
+}
+
+func (a *app) openAny(ctx context.Context, s *settings) (*target, error) {
 	switch c := s.Config.Storage; {
 	case c == nil && a.run.CI:
 		return nil, s.Error("storage", "no storage is configured, and a site that is published on a CI runner is gone with it",

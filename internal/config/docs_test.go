@@ -168,26 +168,3 @@ func TestDocsExamples(t *testing.T) {
 		}
 	}
 }
-
-// TestAction holds the inputs of action.yml to the table of settings: the same
-// names in the same order, the same words, and no default.
-func TestAction(t *testing.T) {
-	data, err := os.ReadFile("../../action.yml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, ok1 := strings.Cut(string(data), "\ninputs:\n")
-	inputs, _, ok2 := strings.Cut(rest, "\noutputs:\n")
-	if !ok1 || !ok2 {
-		t.Fatal("action.yml has no inputs, or no outputs after them")
-	}
-	var want strings.Builder
-	for _, s := range Settings() {
-		if !s.NoInput {
-			fmt.Fprintf(&want, "  %s:\n    description: %s.\n", s.Name, strings.ToUpper(s.Help[:1])+s.Help[1:])
-		}
-	}
-	if diff := cmp.Diff(want.String(), "  "+strings.TrimSpace(inputs)+"\n"); diff != "" {
-		t.Error(diff)
-	}
-}

@@ -56,8 +56,10 @@ func SettingNamed(name string) (Setting, bool) {
 
 var settings = []Setting{
 	{Name: "config", Variable: "PANDASTACK_CONFIG", Default: FileName, Help: "the configuration file"},
+	{Name: "working-directory", Variable: "PANDASTACK_WORKING_DIRECTORY", Default: ".", Help: "the directory in which to run; the configuration file is looked for there"},
 	{Name: "environment", Variable: "PANDASTACK_ENVIRONMENT", Help: "the environment to deploy, a block of the file's environments"},
 	{Name: "root-dir", Path: "rootDir", Variable: "PANDASTACK_ROOT_DIR", Help: "the directory that all other paths are relative to"},
+	{Name: "build", Variable: "PANDASTACK_BUILD", Switch: true, Default: "true", Help: "whether the site is built first; false takes the output as it is"},
 	{Name: "install", Variable: "PANDASTACK_INSTALL", Choices: []string{"auto", "always", "never"}, Default: "auto", Help: "whether dependencies are installed before the build"},
 	{Name: "install-command", Path: "installCommand", Variable: "PANDASTACK_INSTALL_COMMAND", Help: "the command that installs dependencies"},
 	{Name: "build-command", Path: "buildCommand", Variable: "PANDASTACK_BUILD_COMMAND", Help: "the command that builds the site"},
@@ -78,6 +80,7 @@ var settings = []Setting{
 	{Name: "adopt", Variable: "PANDASTACK_ADOPT", Switch: true, Default: "false", Help: "take over what something else put into the bucket at paths of the output"},
 	{Name: "force", Variable: "PANDASTACK_FORCE", Switch: true, Default: "false", Help: "deploy although a newer commit or run was here, or a rollback took this one away"},
 	{Name: "lock-timeout", Variable: "PANDASTACK_LOCK_TIMEOUT", Duration: true, Default: "5m", Help: "how long to wait for another deploy of the site to finish"},
+	{Name: "report", Variable: "PANDASTACK_REPORT", Help: "a file to which the facts of the run are written as JSON"},
 	{Name: "json", Variable: "PANDASTACK_JSON", NoInput: true, Switch: true, Default: "false", Help: "print JSON lines for programs"},
 	{Name: "cloudflare-api-token", Variable: "CLOUDFLARE_API_TOKEN", NoFlag: true, Secret: true, Help: "the token that may purge the zone"},
 	{Name: "fastly-api-token", Variable: "FASTLY_API_TOKEN", NoFlag: true, Secret: true, Help: "the token that may purge the Fastly service"},

@@ -1,0 +1,198 @@
+package cli
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pandastack-io/pandastack/internal/ci"
+	"github.com/pandastack-io/pandastack/internal/config"
+	"github.com/pandastack-io/pandastack/internal/event"
+	"github.com/pandastack-io/pandastack/internal/report"
+	"github.com/pandastack-io/pandastack/internal/storage"
+)
+
+// facts is what a run keeps for its report, its outputs and its summary.
+type facts struct {
+	record     *report.Recorder
+	step       bool      // this is a step of the Action
+	settings   *settings // nil: they could not be read
+	meters     []storage.Meter
+	reportFile string // absolute; empty: none is asked for
+}
+
+// recorded reports whether the command is one whose facts are told: it builds
+// or publishes something, or looks at what is published.
+func recorded(cmd *cobra.Command) bool { return cmd != nil && cmd.Flags().Lookup("report") != nil }
+
+// noteSettings notes what the configuration says.
+func (a *app) noteSettings(cmd *cobra.Command, s *settings) {
+	a.settings = s
+	preview := cmd.Name() == "plan" || cmd.Flags().Lookup("dry-run") != nil && s.on("dry-run")
+	a.record.Note(func(r *report.Record) {
+		r.Environment, r.URL, r.DryRun = s.Environment, s.Config.SiteURL, preview
+	})
+}
+
+// noteTarget notes where the site is published: the first target is the
+// run's own, others are what a promote reads from.
+func (a *app) noteTarget(s *settings, t *target) {
+	a.meters = append(a.meters, t.meters...)
+	provider := "local"
+	if s.Config.Storage != nil {
+		provider = s.Config.Storage.Provider
+	}
+	a.record.Note(func(r *report.Record) {
+		if r.Target == "" {
+			r.Target, r.Provider = t.name, provider
+		}
+	})
+}
+
+// noteSource notes who and what the run is.
+func (a *app) noteSource(who ci.Run) {
+	a.record.Note(func(r *report.Record) {
+		r.Source = report.Source{
+			CI: string(who.Provider), Repository: who.Repository, Commit: who.Commit, Dirty: who.Dirty, Ref: who.Ref,
+			RunID: who.RunID, RunAttempt: who.RunAttempt, RunURL: who.RunURL, Actor: who.Actor,
+		}
+	})
+}
+
+// conclude tells the facts of a run: the report, the outputs of the step, and
+// the summary of the job. What cannot be told is a warning: it changes nothing
+// of what the run has done.
+func (a *app) conclude(ran *cobra.Command, code int, result report.Result) {
+	if !recorded(ran) {
+		return
+	}
+	if err := a.prepareReport(ran); err != nil {
+		a.reportFile = ""
+	}
+	if a.record.Record().Source == (report.Source{}) {
+		a.noteSource(a.run)
+	}
+	a.record.Note(func(r *report.Record) {
+		r.Tool, r.Command, r.ExitCode, r.Result = "pandastack "+Version(), commandName(ran), code, result
+		r.Requests = (&target{meters: a.meters}).usage().Requests
+	})
+	rec := a.record.Record()
+	for _, tell := range []struct {
+		what string
+		do   func(report.Record) error
+	}{{"the report could not be written: ", a.writeReport}, {"the outputs of the step could not be set: ", a.setOutputs}} {
+		if err := tell.do(rec); err != nil {
+			a.say(event.Warning, tell.what+err.Error(), "")
+		}
+	}
+}
+
+// commandName returns the name of a command; without one, it is deploy.
+func commandName(cmd *cobra.Command) string {
+	if !cmd.HasParent() {
+		return "deploy"
+	}
+	return cmd.Name()
+}
+
+// prepareReport finds out where the report goes, makes sure that it can, and
+// removes the one of an earlier run, which must not pass for this one's. It is
+// asked first, so that a report that cannot be written stops a run, not a
+// release.
+func (a *app) prepareReport(cmd *cobra.Command) error {
+	name := a.reportName(cmd)
+	if name == "" || a.reportFile != "" {
+		return nil
+	}
+	file := a.abs(filepath.FromSlash(name))
+	fail := func(err error) error {
+		return &config.Error{Msg: "the report cannot be written: " + err.Error(), Hint: "Name a file with --report, the input report, or PANDASTACK_REPORT that can be."}
+	}
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		return fail(fmt.Errorf("%s is a directory", name))
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return fail(err)
+	}
+	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fail(err)
+	}
+	probe, err := os.CreateTemp(filepath.Dir(file), ".pandastack-*")
+	if err != nil {
+		return fail(err)
+	}
+	a.reportFile = file
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+// checkReport refuses a report that a later deploy would publish.
+func (a *app) checkReport(s *settings) error {
+	if a.reportFile == "" || s.Config.OutputDir == "" || !inside(s.output(), a.reportFile) {
+		return nil
+	}
+	return &config.Error{Msg: "the report would lie in the output, " + s.Config.OutputDir + ", and be published", Hint: "Name a file outside of it."}
+}
+
+// inside reports whether a file lies below a directory; both are absolute.
+func inside(dir, file string) bool {
+	rel, err := filepath.Rel(dir, file)
+	return err == nil && filepath.IsLocal(rel)
+}
+
+// reportName returns the name of the report also where another flag or
+// variable is wrong.
+func (a *app) reportName(cmd *cobra.Command) string {
+	flag := cmd.Flags().Lookup("report")
+	if flag == nil {
+		return ""
+	}
+	if flag.Changed {
+		return flag.Value.String()
+	}
+	set, _ := config.SettingNamed("report")
+	input := ""
+	if a.actions != nil {
+		input = a.Getenv(set.InputVariable())
+	}
+	return cmp.Or(strings.TrimSpace(input), strings.TrimSpace(a.Getenv(set.Variable)))
+}
+
+// writeReport writes the report, whole or not at all.
+func (a *app) writeReport(rec report.Record) error {
+	if a.reportFile == "" {
+		return nil
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(rec); err != nil {
+		return err
+	}
+	dir := filepath.Dir(a.reportFile)
+	if err := os.MkdirAll(dir, 0o755); err != nil { // the build may have removed it
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".pandastack-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b.Bytes())
+	// Later steps, under another user, read it.
+	err = errors.Join(err, f.Chmod(0o644), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), a.reportFile)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
