@@ -29,7 +29,6 @@ type Actions struct {
 	token  string   // of stop-commands, while commands are stopped
 	masks  []string // that the runner has not been told
 	count  map[string]int
-	wrote  int64 // bytes of the summary
 }
 
 // NewActions returns an Actions whose log is w.
@@ -153,51 +152,33 @@ func (a *Actions) Print(text string) error {
 	return err
 }
 
-// summaryLimit is where the summary is cut. The runner drops a summary of more
-// than 1 MiB as a whole.
+// summaryLimit is how large a step's summary may become. The runner drops one of
+// more than 1 MiB as a whole.
 // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#step-isolation-and-limits
 const summaryLimit = 900 << 10
 
-// summaryCut ends a summary that was cut.
-const summaryCut = "\n\n…the rest does not fit into a job summary.\n"
-
-// Summary appends Markdown to the job summary. What does not fit is cut at the
-// end of a line, and says so.
-func (a *Actions) Summary(markdown string) error {
+// Summary appends Markdown to the job summary. render is told how many bytes
+// there is room for, beside what the step has written before; more than that,
+// or nothing, is not written.
+func (a *Actions) Summary(render func(room int) string) error {
 	path := a.getenv("GITHUB_STEP_SUMMARY")
 	if path == "" {
 		return nil
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	used := a.wrote
-	if st, err := os.Stat(path); err == nil {
-		used = st.Size()
+	const gap = "\n\n" // from what was written before
+	room := summaryLimit - len(gap) - 1
+	prefix := ""
+	if st, err := os.Stat(path); err == nil && st.Size() > 0 {
+		room -= int(min(st.Size(), summaryLimit))
+		prefix = gap
 	}
-	markdown = fit(markdown, summaryLimit-used)
-	if markdown == "" {
+	markdown := render(max(0, room))
+	if markdown == "" || len(markdown) > room {
 		return nil
 	}
-	a.wrote += int64(len(markdown)) + 1
-	return try(func() { a.api.AddStepSummary(markdown) })
-}
-
-// fit cuts s at the end of a line to at most room bytes, its note included.
-func fit(s string, room int64) string {
-	if int64(len(s)) < room {
-		return s
-	}
-	room -= int64(len(summaryCut)) + 1
-	if room <= 0 {
-		return ""
-	}
-	s = s[:room]
-	if i := strings.LastIndexByte(s, '\n'); i >= 0 {
-		s = s[:i]
-	} else {
-		s = strings.ToValidUTF8(s, "")
-	}
-	return s + summaryCut
+	return try(func() { a.api.AddStepSummary(prefix + markdown) })
 }
 
 // try turns the panics by which the library reports a failed write into

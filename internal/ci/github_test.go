@@ -136,12 +136,12 @@ func TestSetOutputProperty(t *testing.T) {
 func TestWithoutFiles(t *testing.T) {
 	var log bytes.Buffer
 	a := NewActions(&log, vars{}.get)
-	if err := errors.Join(a.SetOutput("a", "b"), a.Summary("# x")); err != nil || log.Len() > 0 {
+	if err := errors.Join(a.SetOutput("a", "b"), a.Summary(func(int) string { return "# x" })); err != nil || log.Len() > 0 {
 		t.Errorf("%v, log %q", err, log.String())
 	}
 	none := filepath.Join(t.TempDir(), "none", "file")
 	a = NewActions(&log, vars{"GITHUB_OUTPUT": none, "GITHUB_STEP_SUMMARY": none}.get)
-	for what, err := range map[string]error{"output": a.SetOutput("a", "b"), "summary": a.Summary("# x")} {
+	for what, err := range map[string]error{"output": a.SetOutput("a", "b"), "summary": a.Summary(func(int) string { return "# x" })} {
 		if !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s: %v", what, err)
 		}
@@ -220,41 +220,26 @@ func TestGroups(t *testing.T) {
 
 func TestSummary(t *testing.T) {
 	r := newRunner(t)
-	if err := errors.Join(r.Summary("# One"), r.Summary("two")); err != nil {
+	says := func(text string) func(int) string { return func(int) string { return text } }
+	if err := errors.Join(r.Summary(says("# One")), r.Summary(says("")), r.Summary(says("two"))); err != nil {
 		t.Fatal(err)
 	}
-	if got := r.file(t, "GITHUB_STEP_SUMMARY"); got != "# One\ntwo\n" {
+	if got := r.file(t, "GITHUB_STEP_SUMMARY"); got != "# One\n\n\ntwo\n" {
 		t.Errorf("got %q", got)
 	}
-	line := strings.Repeat("é", 40) + "\n"
-	for range 3 { // each of them 2/3 of what fits
-		if err := r.Summary(strings.Repeat(line, summaryLimit*2/3/len(line))); err != nil {
+	fill := func(room int) string { return strings.Repeat("x", room) }
+	if err := r.Summary(fill); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(r.file(t, "GITHUB_STEP_SUMMARY")); n != summaryLimit {
+		t.Errorf("%d bytes, limit %d", n, summaryLimit)
+	}
+	for _, more := range []func(int) string{fill, says("x")} {
+		if err := r.Summary(more); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got := r.file(t, "GITHUB_STEP_SUMMARY")
-	if len(got) > summaryLimit || len(got) < summaryLimit-1000 {
-		t.Errorf("%d bytes, limit %d", len(got), summaryLimit)
-	}
-	if strings.Count(got, summaryCut) != 1 || !strings.HasSuffix(got, "é"+summaryCut+"\n") {
-		t.Errorf("end: %q", got[len(got)-200:])
-	}
-}
-
-func TestFit(t *testing.T) {
-	for _, tt := range []struct {
-		text string
-		room int64
-		want string
-	}{
-		{"abc", 4, "abc"},
-		{"abc", 3, ""},
-		{"abc", -5, ""},
-		{"a\nb" + strings.Repeat("c", 100), int64(len(summaryCut)) + 6, "a" + summaryCut},
-		{"aé" + strings.Repeat("c", 100), int64(len(summaryCut)) + 3, "a" + summaryCut},
-	} {
-		if got := fit(tt.text, tt.room); got != tt.want {
-			t.Errorf("%q in %d: got %q, want %q", tt.text, tt.room, got, tt.want)
-		}
+	if n := len(r.file(t, "GITHUB_STEP_SUMMARY")); n != summaryLimit {
+		t.Errorf("%d bytes, limit %d", n, summaryLimit)
 	}
 }

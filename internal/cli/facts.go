@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,8 +48,12 @@ func (a *app) noteSettings(cmd *cobra.Command, s *settings) {
 func (a *app) noteTarget(s *settings, t *target) {
 	a.meters = append(a.meters, t.meters...)
 	provider := "local"
-	if s.Config.Storage != nil {
-		provider = s.Config.Storage.Provider
+	if c := s.Config.Storage; c != nil {
+		provider = c.Provider
+		// Others that speak S3 have prices of their own.
+		if u, err := url.Parse(c.Endpoint); provider == "s3" && (err != nil || u.Host != "" && !strings.HasSuffix(u.Hostname(), ".amazonaws.com")) {
+			provider = "s3-compatible"
+		}
 	}
 	a.record.Note(func(r *report.Record) {
 		if r.Target == "" {
@@ -88,7 +93,11 @@ func (a *app) conclude(ran *cobra.Command, code int, result report.Result) {
 	for _, tell := range []struct {
 		what string
 		do   func(report.Record) error
-	}{{"the report could not be written: ", a.writeReport}, {"the outputs of the step could not be set: ", a.setOutputs}} {
+	}{
+		{"the report could not be written: ", a.writeReport},
+		{"the outputs of the step could not be set: ", a.setOutputs},
+		{"the summary of the job could not be written: ", a.writeSummary},
+	} {
 		if err := tell.do(rec); err != nil {
 			a.say(event.Warning, tell.what+err.Error(), "")
 		}

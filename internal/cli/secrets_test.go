@@ -58,7 +58,7 @@ func leaked(output string) string {
 
 // TestSecrets lets each CDN fail in each way that gives it words to say, and
 // searches all that the runs leave behind for the secrets: both streams, in
-// each form, the summary and the outputs, the files of the project, and the
+// each form, the summary, the outputs and the report, the files of the project, and the
 // bucket with the state.
 func TestSecrets(t *testing.T) {
 	program, err := exec.LookPath("pandastack")
@@ -85,7 +85,7 @@ func TestSecrets(t *testing.T) {
 			s.run(code, "purge")
 			s.run(byHand, "purge", "--all")
 			s.searchBucket()
-			s.searchFiles("output")
+			s.searchFiles("output", "summary.md", "report.json")
 		})
 	}
 	t.Run("storage echoes", func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestSecrets(t *testing.T) {
 		s.run(exitDenied, "releases")
 		s.inGitHub()
 		s.run(exitDenied, "deploy")
-		s.searchFiles("pandastack.json")
+		s.searchFiles("output", "summary.md", "report.json")
 	})
 }
 
@@ -170,7 +170,7 @@ func newSecretive(t *testing.T, program string, server *testbed.S3, f cdntest.Fa
 
 // inGitHub makes what follows a step of a workflow.
 func (s *secretive) inGitHub() {
-	s.env = append(s.env, "GITHUB_ACTIONS=true", "GITHUB_STEP_SUMMARY="+filepath.Join(s.dir, "summary.md"), "GITHUB_OUTPUT="+filepath.Join(s.dir, "output"))
+	s.env = append(s.env, "GITHUB_ACTIONS=true", "PANDASTACK_REPORT="+filepath.Join(s.dir, "report.json"), "GITHUB_STEP_SUMMARY="+filepath.Join(s.dir, "summary.md"), "GITHUB_OUTPUT="+filepath.Join(s.dir, "output"))
 }
 
 func (s *secretive) write(name, content string) {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -53,7 +54,9 @@ type Record struct {
 	ExitCode int `json:"exit_code"`
 	// Environment is the environment of the configuration. Missing: none.
 	Environment string `json:"environment,omitempty"`
-	// Provider is the kind of storage. Missing: the run did not get so far.
+	// Provider is the kind of storage, as in the configuration, or
+	// s3-compatible: another service at an endpoint of its own. Missing: the
+	// run did not get so far.
 	Provider string `json:"provider,omitempty"`
 	// Target is where the site is published. Missing as Provider is.
 	Target string `json:"target,omitempty"`
@@ -122,7 +125,15 @@ type PhaseTime struct {
 	Detail string `json:"detail,omitempty"`
 	// Unfinished says that the run ended within it.
 	Unfinished bool `json:"unfinished,omitempty"`
+	// Tail is the last lines that the command of an unfinished phase printed.
+	Tail []string `json:"tail,omitempty"`
 }
+
+// How much of a command's output is kept for the case that it fails.
+const (
+	tailLines = 20
+	tailWidth = 300 // runes
+)
 
 // Recorder keeps the facts of a run. It is a sink beside the one that shows
 // them, and safe for concurrent use.
@@ -145,8 +156,8 @@ func (r *Recorder) Note(change func(*Record)) {
 	change(&r.rec)
 }
 
-// Emit keeps an event. What a build prints and how far a phase is are no
-// facts.
+// Emit keeps an event, but for how far a phase is. Of what a build prints it
+// keeps the end.
 func (r *Recorder) Emit(e event.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -156,6 +167,8 @@ func (r *Recorder) Emit(e event.Event) {
 		r.rec.Phases = append(r.rec.Phases, PhaseTime{Phase: e.Phase, Offset: r.now().Sub(r.rec.Started), Unfinished: true})
 	case event.PhaseDone:
 		r.done(e)
+	case event.Output:
+		r.printed(e)
 	case event.Message:
 		if e.Severity != event.Debug {
 			r.rec.Messages = append(r.rec.Messages, e)
@@ -183,8 +196,21 @@ func (r *Recorder) done(e event.PhaseDone) {
 		r.rec.Phases = append(r.rec.Phases, PhaseTime{Phase: e.Phase, Offset: max(0, r.now().Sub(r.rec.Started)-e.Elapsed)})
 	}
 	p := &r.rec.Phases[i]
-	p.Elapsed, p.Detail, p.Unfinished = e.Elapsed, e.Detail, false
+	p.Elapsed, p.Detail, p.Unfinished, p.Tail = e.Elapsed, e.Detail, false, nil
 	delete(r.open, e.Phase)
+}
+
+// printed keeps a line of a command's output, and drops the oldest.
+func (r *Recorder) printed(e event.Output) {
+	i, ok := r.open[e.Phase]
+	text := clipped(line(e.Line, false), tailWidth)
+	if !ok || strings.TrimSpace(text) == "" {
+		return
+	}
+	p := &r.rec.Phases[i]
+	if p.Tail = append(p.Tail, text); len(p.Tail) > tailLines {
+		p.Tail = append([]string(nil), p.Tail[1:]...)
+	}
 }
 
 // Record returns the facts so far. Lists and maps in it are never nil.
