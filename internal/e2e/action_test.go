@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,9 +43,15 @@ func testImage(t *testing.T, image string) {
 // testRunner deploys, and finds nothing to do.
 func testRunner(t *testing.T, image string, s3 *containedS3) {
 	r := newRunner(t, image, "action")
-	first := r.run(t, s3.inputs("runner/"))
-	if first.outputs["changed"] != "true" || len(first.outputs["release-id"]) != 26 {
+	first := r.run(t, 0, with(s3.inputs("runner/"), "report", "report.json"))
+	if first.outputs["changed"] != "true" || len(first.outputs["release-id"]) != 26 || first.outputs["created"] == "0" {
 		t.Errorf("outputs of the first run: %q\n%s", first.outputs, first.log)
+	}
+	if !strings.HasPrefix(first.summary, "## ✅ Deployed") || !strings.Contains(first.summary, "```mermaid") {
+		t.Errorf("summary of the first run:\n%s", first.summary)
+	}
+	if report, err := os.ReadFile(filepath.Join(r.workspace(), first.outputs["report"])); err != nil || !strings.Contains(string(report), first.outputs["release-id"]) {
+		t.Errorf("report %q: %v\n%s", first.outputs["report"], err, report)
 	}
 	for _, name := range []string{"index.html", "style.css"} {
 		built, err := os.ReadFile(filepath.Join(r.workspace(), "dist", name))
@@ -59,10 +66,15 @@ func testRunner(t *testing.T, image string, s3 *containedS3) {
 			t.Errorf("%s: built %q, stored %q", name, built, stored)
 		}
 	}
-	second := r.run(t, s3.inputs("runner/"))
-	if second.outputs["changed"] != "false" || second.outputs["release-id"] != first.outputs["release-id"] {
+	second := r.run(t, 0, s3.inputs("runner/"))
+	if second.outputs["changed"] != "false" || second.outputs["release-id"] != first.outputs["release-id"] || second.outputs["bytes-uploaded"] != "0" {
 		t.Errorf("outputs of the second run: %q after %q\n%s", second.outputs, first.outputs, second.log)
 	}
+	if !strings.HasPrefix(second.summary, "## ✅ Nothing to do") {
+		t.Errorf("summary of the second run:\n%s", second.summary)
+	}
+	testRunnerFails(t, r, s3)
+	testRunnerSuperseded(t, r, s3)
 	for _, log := range []string{first.log, second.log} {
 		// The masks themselves are the runner's to hide.
 		for line := range strings.Lines(log) {
@@ -71,6 +83,59 @@ func testRunner(t *testing.T, image string, s3 *containedS3) {
 			}
 		}
 	}
+}
+
+// testRunnerFails lets the build and the configuration fail: the step is red,
+// and annotations, summary and outputs say why.
+func testRunnerFails(t *testing.T, r *runner, s3 *containedS3) {
+	failed := r.run(t, 1, with(s3.inputs("runner/"), "build-command", "echo ::error::forged; echo ::set-output name=changed::true; exit 7"))
+	if failed.outputs["changed"] != "false" || failed.outputs["superseded"] != "false" {
+		t.Errorf("outputs of a failed build: %q", failed.outputs)
+	}
+	if !strings.HasPrefix(failed.summary, "## ❌ Not deployed") || !strings.Contains(failed.summary, "exit code 7") {
+		t.Errorf("summary of a failed build:\n%s", failed.summary)
+	}
+	if strings.Contains(failed.log, "\n::error::forged") || strings.Contains(failed.log, "\n::set-output") || !strings.Contains(failed.log, "\n::error::build command") {
+		t.Errorf("log of a failed build:\n%s", failed.log)
+	}
+	invalid := r.run(t, 2, with(s3.inputs("runner/"), "environment", "nowhere"))
+	if !strings.Contains(invalid.log, "::error::input environment: unknown environment") || !strings.Contains(invalid.summary, "unknown environment") {
+		t.Errorf("log and summary of a wrong input:\n%s\n%s", invalid.log, invalid.summary)
+	}
+}
+
+// testRunnerSuperseded deploys a newer commit, and then the older one again:
+// that step is green, and publishes nothing.
+func testRunnerSuperseded(t *testing.T, r *runner, s3 *containedS3) {
+	older := head(t, r.workspace())
+	git(t, r.workspace(), "-c", "user.name=e2e", "-c", "user.email=e2e@example.com", "commit", "--quiet", "--allow-empty", "--message", "The second page")
+	r.own(t)
+	newer := r.run(t, 0, s3.inputs("runner/"))
+	if newer.outputs["changed"] != "true" {
+		t.Errorf("outputs of the newer run: %q\n%s", newer.outputs, newer.log)
+	}
+	git(t, r.workspace(), "checkout", "--quiet", older)
+	r.own(t)
+	late := r.run(t, 0, s3.inputs("runner/"))
+	if late.outputs["superseded"] != "true" || late.outputs["changed"] != "false" {
+		t.Errorf("outputs of the superseded run: %q", late.outputs)
+	}
+	if !strings.Contains(late.log, "\n::notice::a newer deploy of this site was here first") || !strings.HasPrefix(late.summary, "## ⏭️ Nothing published") {
+		t.Errorf("log and summary of the superseded run:\n%s\n%s", late.log, late.summary)
+	}
+	page, err := os.ReadFile(filepath.Join(s3.dir, "runner", "index.html"))
+	if err != nil || !strings.Contains(string(page), "The second page") {
+		t.Errorf("the live page after a superseded run: %q, %v", page, err)
+	}
+}
+
+// with returns the inputs with some more: names and values in turn.
+func with(inputs map[string]string, more ...string) map[string]string {
+	out := maps.Clone(inputs)
+	for i := 0; i < len(more); i += 2 {
+		out[more[i]] = more[i+1]
+	}
+	return out
 }
 
 // workflow deploys twice and holds the outputs of both steps.
@@ -87,9 +152,39 @@ jobs:
       - uses: ./
         id: second
         with:
-%[1]s      - run: |
+%[1]s          report: out/report.json
+      - run: |
           test '${{ steps.second.outputs.changed }}' = false
+          test '${{ steps.second.outputs.created }}' = 0
+          test '${{ steps.second.outputs.requests }}' = 2
           test '${{ steps.second.outputs.release-id }}' = '${{ steps.first.outputs.release-id }}'
+          grep -q '"result": "done"' '${{ steps.second.outputs.report }}'
+      - uses: ./
+        id: failing
+        continue-on-error: true
+        with:
+%[1]s          build-command: exit 7
+      - run: |
+          test '${{ steps.failing.outcome }}' = failure
+          test '${{ steps.failing.outputs.changed }}' = false
+      - uses: ./
+        id: plan
+        with:
+%[1]s          command: plan
+          build: false
+      - run: test '${{ steps.plan.outputs.release-id }}' = '${{ steps.first.outputs.release-id }}'
+      - run: |
+          git -c user.name=e2e -c user.email=e2e@example.com -c safe.directory='*' commit --quiet --allow-empty --message 'The second page'
+      - uses: ./
+        with:
+%[1]s      - run: git -c safe.directory='*' checkout --quiet HEAD~1
+      - uses: ./
+        id: late
+        with:
+%[1]s      - run: |
+          test '${{ steps.late.outcome }}' = success
+          test '${{ steps.late.outputs.superseded }}' = true
+          test '${{ steps.late.outputs.changed }}' = false
 `
 
 // testAct runs a workflow with `uses: ./`. act takes the image that is there
@@ -121,8 +216,13 @@ func testAct(t *testing.T, image string, s3 *containedS3) {
 	if strings.Contains(log, s3.secretKey) {
 		t.Errorf("the log shows the secret:\n%s", log)
 	}
+	for _, said := range []string{"::notice::a newer deploy of this site was here first", "::error::build command"} {
+		if !strings.Contains(log, said) {
+			t.Errorf("the log does not show %s:\n%s", said, log)
+		}
+	}
 	page, err := os.ReadFile(filepath.Join(s3.dir, "act", "index.html"))
-	if err != nil || !strings.Contains(string(page), "The first page") {
+	if err != nil || !strings.Contains(string(page), "The second page") {
 		t.Errorf("the page that the workflow deployed: %q, %v", page, err)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // runnerUser owns the workspace on the hosted runners of GitHub.
@@ -60,15 +62,17 @@ func (r *runner) own(t *testing.T) {
 
 // step is what a step left.
 type step struct {
+	code    int // exit code
 	log     string
 	outputs map[string]string
+	summary string
 }
 
-// run runs one step, which must succeed, with the given inputs.
-func (r *runner) run(t *testing.T, inputs map[string]string) step {
+// run runs one step with the given inputs, which must end with the exit code.
+func (r *runner) run(t *testing.T, code int, inputs map[string]string) step {
 	t.Helper()
 	args := []string{"run", "--rm", "--workdir", "/github/workspace"}
-	for name, value := range inputs {
+	for name, value := range withDefaults(t, inputs) {
 		args = append(args, "-e", "INPUT_"+strings.ToUpper(strings.ReplaceAll(name, " ", "_"))+"="+value)
 	}
 	for _, file := range []string{"OUTPUT", "ENV", "PATH", "STATE", "STEP_SUMMARY"} {
@@ -89,8 +93,43 @@ func (r *runner) run(t *testing.T, inputs map[string]string) step {
 	for _, d := range []string{"home", "workflow", "file_commands", "runner_temp", "workspace"} {
 		args = append(args, "-v", filepath.Join(r.dir, d)+":/github/"+d)
 	}
-	log := output(t, docker(t, append(args, r.image)...))
-	return step{log, outputs(t, filepath.Join(r.dir, "file_commands", "OUTPUT"))}
+	cmd := docker(t, append(args, r.image)...)
+	log, err := cmd.CombinedOutput()
+	s := step{code: cmd.ProcessState.ExitCode(), log: string(log), outputs: outputs(t, filepath.Join(r.dir, "file_commands", "OUTPUT"))}
+	if s.code != code {
+		t.Fatalf("the step ended with %d (%v), not %d:\n%s", s.code, err, code, log)
+	}
+	summary, err := os.ReadFile(filepath.Join(r.dir, "file_commands", "STEP_SUMMARY"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.summary = string(summary)
+	return s
+}
+
+// withDefaults adds what action.yml says of inputs that are not given: the
+// runner hands over all of them.
+func withDefaults(t *testing.T, inputs map[string]string) map[string]string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(repository, "action.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var action struct{ Inputs map[string]struct{ Default string } }
+	if err := yaml.Unmarshal(data, &action); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for name, in := range action.Inputs {
+		all[name] = in.Default
+	}
+	for name, value := range inputs {
+		if _, ok := all[name]; !ok {
+			t.Fatalf("action.yml has no input %s", name)
+		}
+		all[name] = value
+	}
+	return all
 }
 
 // outputs reads GITHUB_OUTPUT: name=value, or name<<word, lines, word.
