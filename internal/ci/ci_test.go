@@ -1,6 +1,7 @@
 package ci
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,6 +13,7 @@ type vars map[string]string
 func (v vars) get(name string) string { return v[name] }
 
 func TestDetect(t *testing.T) {
+	hash := strings.Repeat("0a", 20)
 	github := vars{
 		"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "octo/site", "GITHUB_SHA": "abc",
 		"GITHUB_REF": "refs/heads/feat/x", "GITHUB_REF_NAME": "feat/x", "GITHUB_EVENT_NAME": "push",
@@ -60,10 +62,56 @@ func TestDetect(t *testing.T) {
 		},
 		{
 			"CircleCI", vars{
-				"CI": "true", "CIRCLECI": "true", "CIRCLE_SHA1": "abc", "CIRCLE_TAG": "v1", "CIRCLE_BUILD_NUM": "55", "CIRCLE_BUILD_URL": "https://circleci.example/55",
+				"CI": "true", "CIRCLECI": "true", "CIRCLE_SHA1": "abc", "CIRCLE_TAG": "v1", "CIRCLE_BUILD_NUM": "55", "CIRCLE_WORKFLOW_ID": "f2-1", "CIRCLE_BUILD_URL": "https://circleci.example/55",
 				"CIRCLE_USERNAME": "mona", "CIRCLE_PROJECT_USERNAME": "octo", "CIRCLE_PROJECT_REPONAME": "site", "CIRCLE_PULL_REQUEST": "https://github.com/octo/site/pull/1",
 			},
-			Run{CI: true, Provider: CircleCI, Repository: "octo/site", Commit: "abc", Ref: "v1", RunID: "55", RunNumber: 55, RunURL: "https://circleci.example/55", Actor: "mona", PullRequest: true},
+			Run{CI: true, Provider: CircleCI, Repository: "octo/site", Commit: "abc", Ref: "v1", RunID: "f2-1", RunNumber: 55, RunURL: "https://circleci.example/55", Actor: "mona", PullRequest: true},
+		},
+		{
+			"Bitbucket", vars{
+				"CI": "true", "BITBUCKET_BUILD_NUMBER": "12", "BITBUCKET_PIPELINE_UUID": "{1e}", "BITBUCKET_REPO_FULL_NAME": "octo/site", "BITBUCKET_COMMIT": "abc",
+				"BITBUCKET_BRANCH": "main", "BITBUCKET_STEP_TRIGGERER_UUID": "{7f}",
+			},
+			Run{CI: true, Provider: Bitbucket, Repository: "octo/site", Commit: "abc", Ref: "main", RunID: "{1e}", RunNumber: 12, RunURL: "https://bitbucket.org/octo/site/pipelines/results/12", Actor: "{7f}"},
+		},
+		{
+			"Bitbucket, pull request", vars{"BITBUCKET_BUILD_NUMBER": "12", "BITBUCKET_TAG": "v1", "BITBUCKET_PR_ID": "3"},
+			Run{CI: true, Provider: Bitbucket, Ref: "v1", RunNumber: 12, PullRequest: true},
+		},
+		{
+			"Buildkite", vars{
+				"CI": "true", "BUILDKITE": "true", "BUILDKITE_REPO": "git@github.com:octo/site.git", "BUILDKITE_COMMIT": hash, "BUILDKITE_BRANCH": "main", "BUILDKITE_BUILD_ID": "b8-1",
+				"BUILDKITE_BUILD_NUMBER": "59", "BUILDKITE_BUILD_URL": "https://buildkite.example/59", "BUILDKITE_BUILD_CREATOR": "mona", "BUILDKITE_AGENT_NAME": "a1",
+				"BUILDKITE_PULL_REQUEST": "false", "BUILDKITE_RETRY_COUNT": "2",
+			},
+			Run{CI: true, Provider: Buildkite, Repository: "octo/site", Commit: hash, Ref: "main", RunID: "b8-1", RunNumber: 59, RunAttempt: 3, RunURL: "https://buildkite.example/59", Actor: "mona", Host: "a1"},
+		},
+		{
+			"Buildkite, pull request of what is newest", vars{"BUILDKITE": "true", "BUILDKITE_COMMIT": "HEAD", "BUILDKITE_PULL_REQUEST": "123"},
+			Run{CI: true, Provider: Buildkite, PullRequest: true},
+		},
+		{
+			"Azure", vars{
+				"TF_BUILD": "True", "BUILD_REPOSITORY_NAME": "octo/site", "BUILD_SOURCEVERSION": "abc", "BUILD_SOURCEBRANCH": "refs/heads/feat/x", "BUILD_BUILDID": "900",
+				"SYSTEM_JOBATTEMPT": "2", "BUILD_REQUESTEDFOR": "Mona Lisa", "AGENT_NAME": "a1", "BUILD_REASON": "IndividualCI",
+				"SYSTEM_COLLECTIONURI": "https://dev.azure.com/octo/", "SYSTEM_TEAMPROJECT": "My Site",
+			},
+			Run{CI: true, Provider: Azure, Repository: "octo/site", Commit: "abc", Ref: "feat/x", RunID: "900", RunAttempt: 2, RunURL: "https://dev.azure.com/octo/My%20Site/_build/results?buildId=900", Actor: "Mona Lisa", Host: "a1"},
+		},
+		{
+			"Azure, pull request", vars{"TF_BUILD": "True", "BUILD_REASON": "PullRequest", "BUILD_SOURCEBRANCH": "refs/pull/1/merge", "SYSTEM_PULLREQUEST_SOURCEBRANCH": "refs/heads/topic"},
+			Run{CI: true, Provider: Azure, Ref: "topic", PullRequest: true},
+		},
+		{
+			"Jenkins", vars{
+				"JENKINS_URL": "https://ci.example/", "GIT_URL": "https://user:hunter2@git.example/octo/site.git", "GIT_COMMIT": "abc", "GIT_BRANCH": "origin/main", "BUILD_TAG": "jenkins-site-main-7",
+				"BUILD_NUMBER": "7", "BUILD_URL": "https://ci.example/job/site/7/", "BUILD_USER_ID": "mona", "NODE_NAME": "n1",
+			},
+			Run{CI: true, Provider: Jenkins, Repository: "octo/site", Commit: "abc", Ref: "main", RunID: "jenkins-site-main-7", RunNumber: 7, RunURL: "https://ci.example/job/site/7/", Actor: "mona", Host: "n1"},
+		},
+		{
+			"Jenkins, change request", vars{"JENKINS_URL": "https://ci.example/", "CHANGE_ID": "3", "CHANGE_BRANCH": "topic", "CHANGE_AUTHOR": "mona", "BRANCH_NAME": "PR-3"},
+			Run{CI: true, Provider: Jenkins, Ref: "topic", Actor: "mona", PullRequest: true},
 		},
 	}
 	for _, tt := range tests {

@@ -54,6 +54,7 @@ func TestCompare(t *testing.T) {
 		{"the same run again", at(second, "2", 2), at(unknown, "2", 1), shallow, Newer},
 		{"an old attempt of the same run", at(second, "2", 1), at(unknown, "2", 2), shallow, Older},
 		{"ids are numbers, not text", at(second, "10", 1), at(unknown, "9", 1), shallow, Newer},
+		{"ids that tell no order", at(unknown, "f2-9", 1), at(second, "f2-1", 1), shallow, Unknown},
 		{"another repository", Run{Repository: "o/x", Commit: second, RunID: "3"}, at(unknown, "2", 1), origin, Unknown},
 		{"a local run", Run{Repository: "o/r", Commit: second}, at(unknown, "2", 1), origin, Unknown},
 		{"no commit", at("", "3", 1), at("", "2", 1), origin, Newer},

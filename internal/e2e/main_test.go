@@ -53,7 +53,7 @@ const repository = "../.."
 
 // foreign are prefixes of variables that must not reach the program from the
 // CI in which these tests run: they would configure it.
-var foreign = []string{"AWS_", "ACTIONS_", "CI=", "CI_", "CIRCLE", "CLOUDFLARE_", "GITHUB_", "GITLAB_", "INPUT_", "PANDASTACK_", "RUNNER_", "SOURCE_DATE_EPOCH="}
+var foreign = []string{"AWS_", "ACTIONS_", "BITBUCKET_", "BUILDKITE", "CI=", "CI_", "CIRCLE", "CLOUDFLARE_", "GITHUB_", "GITLAB_", "INPUT_", "JENKINS_", "PANDASTACK_", "RUNNER_", "SOURCE_DATE_EPOCH=", "TF_BUILD="}
 
 // environ returns the environment for programs under test, with more
 // variables.

@@ -115,7 +115,9 @@ func withDefaults(t *testing.T, inputs map[string]string) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var action struct{ Inputs map[string]struct{ Default string } }
+	var action struct {
+		Inputs map[string]struct{ Default string }
+	}
 	if err := yaml.Unmarshal(data, &action); err != nil {
 		t.Fatal(err)
 	}
