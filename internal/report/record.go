@@ -125,8 +125,10 @@ type PhaseTime struct {
 	Detail string `json:"detail,omitempty"`
 	// Unfinished says that the run ended within it.
 	Unfinished bool `json:"unfinished,omitempty"`
-	// Tail is the last lines that the command of an unfinished phase printed.
-	Tail []string `json:"tail,omitempty"`
+	// Tail is the last lines that the command of an unfinished phase printed,
+	// for the summary: the runner hides in that what it hides in the log, and
+	// nobody does so in a file.
+	Tail []string `json:"-"`
 }
 
 // How much of a command's output is kept for the case that it fails.

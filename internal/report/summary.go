@@ -186,7 +186,8 @@ func releaseLine(r Record) string {
 	if r.Source.Actor != "" {
 		parts = append(parts, "by "+md(clipped(r.Source.Actor, 100)))
 	}
-	return strings.Join(parts, " · ")
+	s := strings.Join(parts, " · ")
+	return strings.ToUpper(s[:min(1, len(s))]) + s[min(1, len(s)):]
 }
 
 // commitURL is where GitHub shows the commit, or "".
