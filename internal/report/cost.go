@@ -69,9 +69,9 @@ func cost(r Record) *Cost {
 // 1,000 of the bucket, a PUT for each file, and a DELETE for each that is gone.
 // https://docs.aws.amazon.com/cli/latest/reference/s3/sync.html
 func syncRequests(p event.Planned) map[string]int64 {
-	files := p.Created + p.Updated + p.Headers + p.Kept
-	live := files - p.Created + p.Deleted
-	by := map[string]int64{"LIST": int64(max(1, (live+999)/1000)), "PUT": int64(files), "DELETE": int64(p.Deleted)}
+	files, gone := p.Created+p.Updated+p.Headers+p.Kept, p.Deleted+p.Retired
+	live := files - p.Created + gone
+	by := map[string]int64{"LIST": int64(max(1, (live+999)/1000)), "PUT": int64(files), "DELETE": int64(gone)}
 	maps.DeleteFunc(by, func(_ string, n int64) bool { return n == 0 })
 	return by
 }

@@ -113,7 +113,7 @@ func numbers(r Record) string {
 	var parts []string
 	switch f, p := r.Finished, r.Planned; {
 	case f != nil && (f.Changed || f.Kept > 0):
-		parts = append(parts, fileNumbers(f.Created, f.Updated, f.Headers, f.Deleted, f.Kept, f.Adopted))
+		parts = append(parts, fileNumbers(*f))
 		if f.BytesUploaded > 0 {
 			parts = append(parts, size(f.BytesUploaded)+" uploaded")
 		}
@@ -121,7 +121,7 @@ func numbers(r Record) string {
 			parts = append(parts, count(f.PurgedURLs, "URL")+" purged")
 		}
 	case r.DryRun && p != nil:
-		parts = append(parts, fileNumbers(p.Created, p.Updated, p.Headers, p.Deleted, p.Kept, p.Adopted), size(p.UploadBytes)+" of "+size(p.TotalBytes)+" to upload")
+		parts = append(parts, fileNumbers(ifDone(*p)), size(p.UploadBytes)+" of "+size(p.TotalBytes)+" to upload")
 		if p.PurgeURLs > 0 {
 			parts = append(parts, count(p.PurgeURLs, "URL")+" to purge")
 		}
@@ -136,21 +136,29 @@ func numbers(r Record) string {
 }
 
 // fileNumbers is for example "**2 new, 1 changed**, 240 unchanged".
-func fileNumbers(created, updated, headers, deleted, kept, adopted int) string {
+func fileNumbers(f event.Finished) string {
 	var parts []string
 	for _, n := range []struct {
 		n    int
 		what string
-	}{{created, "new"}, {updated, "changed"}, {headers, "with other headers"}, {deleted, "deleted"}} {
+	}{{f.Created, "new"}, {f.Updated, "changed"}, {f.Headers, "with other headers"}, {f.Deleted, "deleted"}} {
 		if n.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n.n, n.what))
 		}
 	}
-	s := fmt.Sprintf("%s unchanged", count(kept, "file"))
+	s := fmt.Sprintf("%s unchanged", count(f.Kept, "file"))
 	if len(parts) > 0 {
-		s = fmt.Sprintf("**%s**, %d unchanged", strings.Join(parts, ", "), kept)
+		s = fmt.Sprintf("**%s**, %d unchanged", strings.Join(parts, ", "), f.Kept)
 	}
-	return s
+	return s + asides(f.Adopted, f.Retired, f.RetiredUntil, f.Revived)
+}
+
+// ifDone counts the files of a plan as the receipt would.
+func ifDone(p event.Planned) event.Finished {
+	return event.Finished{
+		Created: p.Created, Updated: p.Updated, Headers: p.Headers, Deleted: p.Deleted, Kept: p.Kept,
+		Adopted: p.Adopted, Retired: p.Retired, Revived: p.Revived, RetiredUntil: p.RetiredUntil,
+	}
 }
 
 func total(requests map[string]int64) int {

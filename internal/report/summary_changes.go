@@ -52,27 +52,31 @@ type list struct {
 	order   func(a, b event.Change) int
 }
 
-// lists sorts changes into pages, other files, and deletions.
+// lists sorts changes into pages, other files, and what the site no longer has.
 func lists(changes []event.Change) []*list {
 	byPath := func(a, b event.Change) int { return cmp.Compare(a.Path, b.Path) }
 	bySize := func(a, b event.Change) int { return cmp.Or(cmp.Compare(b.Size, a.Size), byPath(a, b)) }
 	pages := &list{"page", nil, summaryPages, false, byPath}
 	others := &list{"other file", nil, summaryOthers, false, bySize}
+	retired := &list{"retired file", nil, summaryDeletions, true, byPath}
 	gone := &list{"deleted file", nil, summaryDeletions, true, byPath}
+	all := []*list{pages, others, retired, gone}
 	for _, c := range changes {
 		l := others
 		switch {
 		case c.Op == "delete":
 			l = gone
+		case c.Op == "retire":
+			l = retired
 		case strings.HasSuffix(c.Stage, "pages"):
 			l = pages
 		}
 		l.changes = append(l.changes, c)
 	}
-	for _, l := range []*list{pages, others, gone} {
+	for _, l := range all {
 		slices.SortFunc(l.changes, l.order)
 	}
-	return []*list{pages, others, gone}
+	return all
 }
 
 // render writes the list as a table of at most room bytes, all included.

@@ -122,7 +122,7 @@ func TestSummaryKeepsItsLimit(t *testing.T) {
 	if len(full) > o.Limit || !strings.Contains(full, "### What changed") || !strings.Contains(full, "… and ") {
 		t.Errorf("%d bytes of %d", len(full), o.Limit)
 	}
-	for limit := 0; limit < len(full); limit += 1 + len(full)/60 {
+	for limit := 0; limit < len(full); limit += 1 + len(full)/25 {
 		o.Limit = limit
 		s := Summary(rec, o)
 		if len(s) > limit {
