@@ -20,12 +20,17 @@ const (
 // Compare says where r, whose checkout is dir, stands compared with an earlier
 // run. Ancestry decides where the clone knows both commits: it holds across
 // branches, workflows and machines. A shallow clone does not know, and after a
-// force push neither is the other's ancestor: then the ids of the runs do,
-// within one repository. A run that is started again keeps its id, so that it
-// stays as old as it was.
-func Compare(ctx context.Context, r, earlier Run, dir string) Order {
+// force push neither is the other's ancestor: then whoever can be asked decides,
+// and else the ids of the runs do, within one repository. A run that is started
+// again keeps its id, so that it stays as old as it was. ask may be nil.
+func Compare(ctx context.Context, r, earlier Run, dir string, ask Ask) Order {
 	if o := byAncestry(git{ctx: ctx, dir: dir}, r.Commit, earlier.Commit); o != Unknown {
 		return o
+	}
+	if ask != nil && r.Repository != "" && r.Repository == earlier.Repository && r.Commit != "" && earlier.Commit != "" {
+		if o := ask(ctx, r.Repository, r.Commit, earlier.Commit); o != Unknown {
+			return o
+		}
 	}
 	return byRun(r, earlier)
 }

@@ -62,7 +62,7 @@ func TestCompare(t *testing.T) {
 		{"no repository on disk", at(second, "3", 1), at(first, "2", 1), t.TempDir(), Newer},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := Compare(t.Context(), tt.own, tt.earlier, tt.dir); got != tt.want {
+			if got := Compare(t.Context(), tt.own, tt.earlier, tt.dir, nil); got != tt.want {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})

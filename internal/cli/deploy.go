@@ -148,7 +148,7 @@ func (a *app) begin(ctx context.Context, s *settings, t *target, preview bool) (
 	return deploy.Open(ctx, deploy.Options{
 		Site: t.site, Target: t.name, Live: t.live, State: t.state, Aside: t.aside, MixedPaths: t.mixedPaths, Usage: t.usage,
 		BaseURL: base, Variants: purgeVariants(s), Purgers: purgers, Tool: "pandastack " + Version(), Sink: a.sink,
-		Guards: guards(s), Keep: *s.Config.Releases.Keep, KeepFor: s.KeepFor(), Retain: s.RetainAssets(), Force: s.on("force"), Adopt: s.on("adopt"), LockTimeout: s.LockTimeout(), Order: order(who, s.root),
+		Guards: guards(s), Keep: *s.Config.Releases.Keep, KeepFor: s.KeepFor(), Retain: s.RetainAssets(), Force: s.on("force"), Adopt: s.on("adopt"), LockTimeout: s.LockTimeout(), Order: a.order(who, s),
 		Owner: state.Owner{
 			Repository: who.Repository, RunID: who.RunID, RunAttempt: who.RunAttempt, RunURL: who.RunURL, Actor: who.Actor, Host: who.Host,
 		},
@@ -169,10 +169,11 @@ func guards(s *settings) plan.Guards {
 }
 
 // order compares this run with the newest one that the site has seen.
-func order(who ci.Run, dir string) func(context.Context, state.Mark) deploy.Order {
+func (a *app) order(who ci.Run, s *settings) func(context.Context, state.Mark) deploy.Order {
+	ask := ci.AskGitHub(who, s.Secret("github-token").Reveal(), a.Getenv)
 	return func(ctx context.Context, m state.Mark) deploy.Order {
 		earlier := ci.Run{Repository: m.Repository, Commit: m.Commit, RunID: m.RunID, RunAttempt: m.RunAttempt}
-		switch ci.Compare(ctx, who, earlier, dir) {
+		switch ci.Compare(ctx, who, earlier, s.root, ask) {
 		case ci.Newer:
 			return deploy.Newer
 		case ci.Same:
@@ -227,7 +228,7 @@ func (a *app) build(ctx context.Context, s *settings) error {
 	}
 	return build.Run(ctx, build.Options{
 		Dir: s.root, RepoDir: repository(s.root), InstallCommand: s.Config.InstallCommand, BuildCommand: s.Config.BuildCommand,
-		Install: mode, Environ: a.Environ, Secrets: append(a.secrets(), a.runnerTokens()...), BuildEnv: s.Config.BuildEnv, Timeout: s.BuildTimeout(), CI: a.run.CI, Sink: a.sink,
+		Install: mode, Environ: a.Environ, Secrets: a.hiddenFromBuild(), BuildEnv: s.Config.BuildEnv, Timeout: s.BuildTimeout(), CI: a.run.CI, Sink: a.sink,
 	})
 }
 

@@ -108,6 +108,6 @@ func (a *app) orderOf(ctx context.Context, s *settings) func(context.Context, st
 	return func(ctx context.Context, source state.Source, m state.Mark) deploy.Order {
 		who := who
 		who.Repository, who.Commit = source.Repository, source.Commit
-		return order(who, s.root)(ctx, m)
+		return a.order(who, s)(ctx, m)
 	}
 }

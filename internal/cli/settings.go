@@ -224,6 +224,14 @@ func (a *app) mask() {
 	}
 }
 
+// hiddenFromBuild returns the values that the build does not see, and that what
+// it prints does not show. The longest come first: one may begin with another.
+func (a *app) hiddenFromBuild() []string {
+	values := append(a.secrets(), a.runnerTokens()...)
+	slices.SortStableFunc(values, func(v, w string) int { return len(w) - len(v) })
+	return values
+}
+
 // runnerTokens returns the values of the runner's own tokens, which the build
 // does not see under another name either.
 func (a *app) runnerTokens() []string {

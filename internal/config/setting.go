@@ -82,6 +82,7 @@ var settings = []Setting{
 	{Name: "lock-timeout", Variable: "PANDASTACK_LOCK_TIMEOUT", Duration: true, Default: "5m", Help: "how long to wait for another deploy of the site to finish"},
 	{Name: "report", Variable: "PANDASTACK_REPORT", Help: "a file to which the facts of the run are written as JSON"},
 	{Name: "json", Variable: "PANDASTACK_JSON", NoInput: true, Switch: true, Default: "false", Help: "print JSON lines for programs"},
+	{Name: "github-token", Variable: "GITHUB_TOKEN", NoFlag: true, Secret: true, Help: "the token with which GitHub is asked which of two commits is newer, where the clone is shallow"},
 	{Name: "cloudflare-api-token", Variable: "CLOUDFLARE_API_TOKEN", NoFlag: true, Secret: true, Help: "the token that may purge the zone"},
 	{Name: "fastly-api-token", Variable: "FASTLY_API_TOKEN", NoFlag: true, Secret: true, Help: "the token that may purge the Fastly service"},
 	{Name: "bunny-api-key", Variable: "BUNNY_API_KEY", NoFlag: true, Secret: true, Help: "the API key that may purge the bunny.net pull zone"},
