@@ -2,11 +2,20 @@ package cli
 
 import (
 	"errors"
+	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+
 	"github.com/pandastack-io/pandastack/internal/ci"
+	"github.com/pandastack-io/pandastack/internal/config"
+	"github.com/pandastack-io/pandastack/internal/event"
+	"github.com/pandastack-io/pandastack/internal/plan"
+	"github.com/pandastack-io/pandastack/internal/report"
 )
 
 // stepOf is a step of the Action with these inputs.
@@ -65,6 +74,80 @@ func TestStepCommands(t *testing.T) {
 	for _, command := range actionCommands {
 		if cmd, _, err := root.Find([]string{command}); err != nil || cmd == root {
 			t.Errorf("there is no command %s", command)
+		}
+	}
+}
+
+// TestDeeds: what a run planned is not done until it is, and what a dry run
+// would do is.
+func TestDeeds(t *testing.T) {
+	planned := &event.Planned{Live: "live", Created: 1, Updated: 2, Headers: 3, Deleted: 4, UploadBytes: 5, PurgeURLs: 6}
+	for name, tt := range map[string]struct {
+		rec  report.Record
+		want event.Finished
+	}{
+		"nothing":    {report.Record{}, event.Finished{}},
+		"failed":     {report.Record{Planned: planned}, event.Finished{}},
+		"dry run":    {report.Record{Planned: planned, DryRun: true}, event.Finished{Release: "live", Created: 1, Updated: 2, Headers: 3, Deleted: 4, BytesUploaded: 5, PurgedURLs: 6}},
+		"done":       {report.Record{Planned: planned, Finished: &event.Finished{Release: "new", Changed: true}}, event.Finished{Release: "new", Changed: true}},
+		"cleaned up": {report.Record{Collected: &event.Collected{Live: "live", PurgedURLs: 7}}, event.Finished{Release: "live", PurgedURLs: 7}},
+		"verified":   {report.Record{Verified: &event.Verified{Live: "live"}}, event.Finished{Release: "live"}},
+	} {
+		if diff := cmp.Diff(tt.want, deeds(tt.rec)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+// TestReportOutput: a later step sees the workspace elsewhere.
+func TestReportOutput(t *testing.T) {
+	a := &app{IO: IO{Getenv: func(string) string { return "/github/workspace" }}}
+	for file, want := range map[string]string{"": "", "/github/workspace/out/r.json": "out/r.json", "/github/workspace-2/r.json": "/github/workspace-2/r.json", "/tmp/r.json": "/tmp/r.json"} {
+		a.reportFile = filepath.FromSlash(file)
+		if got := filepath.ToSlash(a.reportOutput()); got != want {
+			t.Errorf("%s: %s, want %s", file, got, want)
+		}
+	}
+}
+
+func TestYAMLScalar(t *testing.T) {
+	for value, want := range map[string]string{
+		"www": "www", "./site": "./site", "a/b-c_d.e": "a/b-c_d.e", "": `""`, "true": `"true"`, "No": `"No"`, "1": `"1"`, "a: b": `"a: b"`, "a\nb": `"a\nb"`, "#a": `"#a"`, "*": `"*"`,
+	} {
+		got := yamlScalar(value)
+		var back any
+		if err := yaml.Unmarshal([]byte("x: "+got), &back); err != nil || got != want || back.(map[string]any)["x"] != value {
+			t.Errorf("%q: %s, want %s; it reads as %v, %v", value, got, want, back, err)
+		}
+	}
+}
+
+// TestGuardedPlace: a guard is annotated at its limit, at the file where the
+// limit is the default, and nowhere without a file.
+func TestGuardedPlace(t *testing.T) {
+	for text, want := range map[string]string{
+		"{\n\"type\": \"static\", \"outputDir\": \"dist\",\n  \"guards\": {\"maxDelete\": 3}}": "site.json:3:27",
+		"\n{\"type\": \"static\", \"outputDir\": \"dist\"}":                                    "site.json:2:1",
+		"": ":0:0",
+	} {
+		o := config.Options{}
+		var err error
+		if text == "" {
+			o.Flags, err = config.FromFlags(map[string]string{"output-dir": "dist"})
+		} else {
+			o.File, err = config.Parse("site.json", []byte(text))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := config.Resolve(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := &app{facts: facts{settings: &settings{Resolved: res}}}
+		m := a.guarded(&plan.GuardError{Setting: "guards.maxDelete"})
+		if got := fmt.Sprintf("%s:%d:%d", m.File, m.Line, m.Column); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}
 }
