@@ -86,6 +86,8 @@ func success(r Record) string {
 		return "📋 What would be done"
 	case r.Command == "deploy" && !changed, r.Command == "promote" && !changed:
 		return "✅ Nothing to do, all is live already"
+	case r.Command == "purge" && !changed && r.Finished != nil && r.Finished.PurgeRequests == 0:
+		return "✅ Nothing to purge"
 	}
 	return "✅ " + cmp.Or(map[string]string{
 		"deploy": "Deployed", "promote": "Promoted", "rollback": "Rolled back", "purge": "Purged", "gc": "Cleaned up",

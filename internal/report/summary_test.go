@@ -88,6 +88,10 @@ func summaries() map[string]Record {
 			r.Command, r.Planned = "verify", nil
 			r.Verified = &event.Verified{Target: r.Target, Findings: []event.Finding{{Kind: "missing", Area: "site", Path: "a.html", Detail: "gone", Remedy: "verify --repair"}, {Kind: "foreign", Area: "site", Path: "x", Note: true}}}
 		}),
+		"paid": played(Done, func(r *Record) {
+			without(r)
+			r.Command, r.Planned, r.Finished = "purge", nil, &event.Finished{Release: "01JCZX0000000000000000LIVE", Kept: 247}
+		}),
 		"collected": played(Done, func(r *Record) {
 			without(r)
 			r.Command, r.Planned = "gc", nil
