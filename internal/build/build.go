@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pandastack-io/pandastack/internal/event"
+	"github.com/pandastack-io/pandastack/internal/isolation"
 )
 
 // Mode says when dependencies are installed.
@@ -63,7 +64,9 @@ type Options struct {
 	// Timeout bounds install and build together. 0 means no limit.
 	Timeout time.Duration
 	CI      bool
-	Sink    event.Sink // nil discards
+	// As is whom the commands run as; nil: as we do.
+	As   *isolation.User
+	Sink event.Sink // nil discards
 }
 
 // Run installs the dependencies and runs the build command, as o says. It
@@ -76,7 +79,6 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	concealEnvironment()
 	r := &run{Options: o, grace: stopGrace, drain: drainGrace}
 	if o.Timeout > 0 {
 		var cancel context.CancelFunc

@@ -138,7 +138,7 @@ func (r *run) environ(ctx context.Context) []string {
 	if lookupEnv(env, "SOURCE_DATE_EPOCH") != "" {
 		return env
 	}
-	return withEnv(env, "SOURCE_DATE_EPOCH", commitTime(ctx, r.Dir, env))
+	return withEnv(env, "SOURCE_DATE_EPOCH", r.commitTime(ctx, env))
 }
 
 // safeDirectories lets git work in directories that another user owns, as the
@@ -183,13 +183,13 @@ func ownedDirs(dirs []string) []string {
 
 // commitTime returns the time of the HEAD commit in Unix seconds, or "" where
 // there is no git, no work tree or no commit.
-func commitTime(ctx context.Context, dir string, env []string) string {
+func (r *run) commitTime(ctx context.Context, env []string) string {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "git", "log", "-1", "--no-show-signature", "--format=%ct")
-	cmd.Dir = dir
+	cmd.Dir = r.Dir
 	cmd.Env = env
-	out, err := cmd.Output()
+	out, err := r.As.Output(cmd)
 	if err != nil {
 		return ""
 	}

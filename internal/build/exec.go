@@ -25,6 +25,14 @@ const (
 	closeGrace = 500 * time.Millisecond
 )
 
+// stragglerGrace is how long is tried to end what left the command's group. A
+// process that nothing ends has at most this long to be killed.
+const stragglerGrace = 2 * time.Second
+
+// errStragglers says that processes of a command go on, and may write to the
+// output while it is read.
+var errStragglers = errors.New("processes that it left behind cannot be ended")
+
 // errTimeout is the cause of a context that Options.Timeout ended.
 var errTimeout = errors.New("time limit")
 
@@ -42,8 +50,9 @@ func (r *run) command(ctx context.Context, phase event.Phase, line, dir string, 
 }
 
 // shell runs a line of shell in a process group of its own, with no input, and
-// copies what it prints to out. It returns when the command has ended, not when
-// all processes have that it left behind: those of its group are killed.
+// copies what it prints to out. When the command has ended, what is left of its
+// group is killed; in CI, and where it ran as another user, also what has left
+// the group. On a person's machine that may be a daemon that is wanted.
 func (r *run) shell(ctx context.Context, line, dir string, env []string, out io.WriteCloser) (*os.ProcessState, error) {
 	defer out.Close()
 	if err := context.Cause(ctx); err != nil {
@@ -60,17 +69,22 @@ func (r *run) shell(ctx context.Context, line, dir string, env []string, out io.
 	cmd.Stdout, cmd.Stderr = write, write // no Stdin is the null device
 	isolate(cmd)
 	adoptOrphans()
-	err = cmd.Start()
+	err = r.As.Start(cmd)
 	write.Close()
 	if err != nil {
 		return nil, err
 	}
+	sessions.enter(cmd)
 	copied := make(chan struct{})
 	go func() {
 		defer close(copied)
 		_, _ = io.Copy(out, read) // ends with the pipe, or when it is closed below
 	}()
 	err = r.wait(ctx, cmd)
+	sessions.leave(cmd)
+	if r.CI || r.As != nil {
+		err = errors.Join(err, endStragglers(stragglerGrace))
+	}
 	r.drainPipe(read, copied)
 	return cmd.ProcessState, err
 }
@@ -138,6 +152,8 @@ func (r *run) judge(ctx context.Context, phase event.Phase, line string, tail []
 		e.TimedOut, e.Limit, e.Err = true, r.Timeout, context.DeadlineExceeded
 	case ctx.Err() != nil:
 		e.Err = ctx.Err()
+	case errors.Is(err, errStragglers):
+		e.Err = err
 	case err != nil:
 		e.Err = fmt.Errorf("cannot start: %w", err)
 	default:

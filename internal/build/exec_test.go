@@ -22,7 +22,14 @@ import (
 // channel that gives its error. The caller reads rec.line.
 func start(t *testing.T, ctx context.Context, command string, grace time.Duration) (*recorder, <-chan error) {
 	t.Helper()
+	return startWhere(t, ctx, true, command, grace)
+}
+
+// startWhere is start, in CI or not.
+func startWhere(t *testing.T, ctx context.Context, inCI bool, command string, grace time.Duration) (*recorder, <-chan error) {
+	t.Helper()
 	o, rec := options(t, nil)
+	o.CI = inCI
 	rec.line, rec.dir = make(chan string, 100), o.Dir
 	o.BuildCommand = command
 	o, err := o.complete()
@@ -147,11 +154,11 @@ func TestLeftoversAreKilled(t *testing.T) {
 	gone(t, left)
 }
 
-// A daemon leaves the group; it may live on, and its hold on the output must
-// not keep us.
+// A daemon leaves the group; on a person's machine it may live on, and its hold
+// on the output must not keep us.
 func TestDaemonThatHoldsTheOutput(t *testing.T) {
 	setsid(t)
-	rec, done := start(t, t.Context(), `setsid sh -c 'echo $$; touch up; exec sleep 600' & until [ -e up ]; do sleep 0.05; done; echo done`, time.Minute)
+	rec, done := startWhere(t, t.Context(), false, `setsid sh -c 'echo $$; touch up; exec sleep 600' & until [ -e up ]; do sleep 0.05; done; echo done`, time.Minute)
 	daemon := await(t, rec)
 	defer func() {
 		n, _ := strconv.Atoi(daemon)

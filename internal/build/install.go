@@ -74,6 +74,11 @@ func (r *run) enableCorepack(ctx context.Context, p *project) error {
 		return fmt.Errorf("install: %w", err)
 	}
 	r.shims = dir
+	if r.As != nil {
+		if err := os.Chown(dir, r.As.UID, r.As.GID); err != nil {
+			return fmt.Errorf("install: %w", err)
+		}
+	}
 	// It asks before it downloads, unless told not to.
 	env := withEnv(r.env, "COREPACK_ENABLE_DOWNLOAD_PROMPT", "0")
 	line := "corepack enable --install-directory " + quote(dir) + " " + p.manager.name

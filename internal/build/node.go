@@ -22,7 +22,7 @@ func (r *run) checkNode(ctx context.Context) {
 	if want == "" {
 		return
 	}
-	have := nodeVersion(ctx, r.env, r.Dir)
+	have := r.nodeVersion(ctx)
 	if have == "" || nodeSatisfies(have, want) {
 		return
 	}
@@ -87,17 +87,17 @@ func pinned(path string) string {
 
 // nodeVersion returns what node --version prints, or "" where there is no node
 // that answers.
-func nodeVersion(ctx context.Context, env []string, dir string) string {
-	path := lookPath(env, "node")
+func (r *run) nodeVersion(ctx context.Context) string {
+	path := lookPath(r.env, "node")
 	if path == "" {
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, "--version")
-	cmd.Env, cmd.Dir = env, dir
+	cmd.Env, cmd.Dir = r.env, r.Dir
 	cmd.WaitDelay = time.Second
-	out, err := cmd.Output()
+	out, err := r.As.Output(cmd)
 	if err != nil {
 		return ""
 	}

@@ -102,12 +102,12 @@ func TestNodeWarning(t *testing.T) {
 
 func TestNodeVersionWithoutAnswer(t *testing.T) {
 	dir := t.TempDir()
-	env := []string{"PATH=" + dir}
-	if got := nodeVersion(t.Context(), env, dir); got != "" {
+	r := &run{Options: Options{Dir: dir}, env: []string{"PATH=" + dir}}
+	if got := r.nodeVersion(t.Context()); got != "" {
 		t.Errorf("without node: %q", got)
 	}
 	write(t, dir, map[string]string{"node": "#!/bin/sh\nexit 1\n"})
-	if got := nodeVersion(t.Context(), env, dir); got != "" {
+	if got := r.nodeVersion(t.Context()); got != "" {
 		t.Errorf("with a broken node: %q", got)
 	}
 }

@@ -2,6 +2,7 @@ package ci
 
 import (
 	"context"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
@@ -9,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pandastack-io/pandastack/internal/isolation"
 )
 
 // gitTimeout bounds one call of git: a work tree on a network disk that hangs
@@ -58,7 +61,9 @@ func (g git) run(args ...string) (out string, ok bool) {
 	// No lock is taken for a mere look, so that a git that runs beside is not
 	// disturbed, and nothing asks for a password.
 	cmd.Env = append(cmd.Env, "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
-	b, err := cmd.Output()
+	// What a build wrote into .git can name programs, too: they are not ours to
+	// run where the build is another user's.
+	b, err := isolation.For(first(topLevel(g.dir), g.dir), os.Getenv).Output(cmd)
 	return string(b), err == nil
 }
 
@@ -169,4 +174,28 @@ func username() string {
 		return ""
 	}
 	return u.Username
+}
+
+// TokenInCheckout reports whether the checkout in dir holds a token that git
+// sends: in a header, as actions/checkout leaves it unless told otherwise, also
+// in a file that .git/config includes, or in the URL of a remote. Whatever runs
+// in the work tree can read it.
+func TokenInCheckout(ctx context.Context, dir string) bool {
+	g := git{ctx: ctx, dir: dir}
+	out, _ := g.run("config", "--local", "--includes", "--get-regexp", `^http\..*extraheader$|^remote\..*url$`)
+	for line := range strings.Lines(out) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if strings.HasSuffix(name, "extraheader") {
+			if strings.HasPrefix(strings.ToLower(value), "authorization:") {
+				return true
+			}
+			continue
+		}
+		if u, err := url.Parse(value); err == nil && u.User != nil {
+			if _, ok := u.User.Password(); ok {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -167,3 +167,44 @@ func TestGitSeesNoCredentials(t *testing.T) {
 		t.Errorf("the filter saw the credentials:\n%s", b)
 	}
 }
+
+func TestTokenInCheckout(t *testing.T) {
+	for name, c := range map[string]struct {
+		config map[string]string
+		want   bool
+	}{
+		"none":          {nil, false},
+		"url":           {map[string]string{"remote.origin.url": "https://github.com/o/r.git"}, false},
+		"user":          {map[string]string{"remote.origin.url": "ssh://git@github.com/o/r.git"}, false},
+		"other header":  {map[string]string{"http.extraheader": "X-Trace: 1"}, false},
+		"header":        {map[string]string{"http.https://github.com/.extraheader": "AUTHORIZATION: basic eDp0"}, true},
+		"url and token": {map[string]string{"remote.origin.url": "https://x:t0ken@github.com/o/r.git"}, true},
+		"included":      {map[string]string{"include.path": "../token"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "token"), []byte("[http \"https://github.com/\"]\n\textraheader = AUTHORIZATION: basic eDp0\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for _, args := range append([][]string{{"init", "--quiet"}}, configs(c.config)...) {
+				cmd := exec.CommandContext(t.Context(), "git", args...)
+				cmd.Dir = dir
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Fatalf("git %q: %v\n%s", args, err, out)
+				}
+			}
+			if got := TokenInCheckout(t.Context(), dir); got != c.want {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// configs returns the arguments by which git is told settings.
+func configs(settings map[string]string) [][]string {
+	var out [][]string
+	for name, value := range settings {
+		out = append(out, []string{"config", name, value})
+	}
+	return out
+}

@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"github.com/sethvargo/go-githubactions"
+
+	"github.com/pandastack-io/pandastack/internal/secret"
 )
 
 // ErrOutputName says that a name cannot be the name of an output.
@@ -46,17 +48,15 @@ func NewActions(w io.Writer, getenv func(string) string) *Actions {
 // hyphens kept.
 func (a *Actions) Input(name string) string { return a.api.GetInput(name) }
 
-// AddMask hides values from the log from now on. Empty values are passed over.
-// The runner hides a value's lines and its usual encodings (base64, JSON, URL)
-// by itself. While commands are stopped the runner would print the value: then
-// the mask is set by ResumeCommands.
+// AddMask hides values from the log from now on, each in all its forms (package
+// secret): the runner derives some by itself, others like it do not. Empty ones
+// are passed over. While commands are stopped the runner would print the value:
+// then the mask is set by ResumeCommands.
 func (a *Actions) AddMask(values ...string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, v := range values {
-		if v = strings.TrimSpace(v); v != "" {
-			a.masks = append(a.masks, v)
-		}
+		a.masks = append(a.masks, secret.Forms(strings.TrimSpace(v))...)
 	}
 	return a.flushMasks()
 }

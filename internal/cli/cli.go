@@ -11,9 +11,11 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/spf13/cobra"
 
 	"github.com/pandastack-io/pandastack/internal/ci"
+	"github.com/pandastack-io/pandastack/internal/isolation"
 	"github.com/pandastack-io/pandastack/internal/report"
 )
 
@@ -70,14 +72,20 @@ type app struct {
 	json    bool
 	full    bool // plans list every change
 	facts
+	hidden  hidden
+	world   *isolation.World        // where the site's commands run; nil: not entered
+	exposed error                   // why they run as root; nil: they do not
+	role    aws.CredentialsProvider // of the role that is assumed; nil: none yet
 }
 
 // Main runs the program and returns its exit code.
 func Main(ctx context.Context, args []string, world IO) int {
+	isolation.Conceal()
 	a := &app{IO: world, run: ci.Detect(world.Getenv), facts: facts{record: report.NewRecorder(time.Now)}}
 	if a.run.Provider == ci.GitHub {
 		a.actions = ci.NewActions(world.Stdout.W, world.Getenv)
 	}
+	a.hidden.add(a.secrets()) // masks follow where the form of the log is known
 	a.sink = a.newSink()
 	cmd := a.root()
 	if a.isStep(args) {

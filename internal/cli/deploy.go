@@ -73,6 +73,7 @@ func (a *app) buildCommand() *cobra.Command {
 			if s.Config.BuildCommand == "" && s.Config.InstallCommand == nil {
 				a.say(event.Notice, "there is no buildCommand: the output is taken as it is", "")
 			}
+			a.enter(s, true)
 			return a.build(cmd.Context(), s)
 		},
 	}
@@ -112,6 +113,7 @@ func (a *app) deploy(ctx context.Context, s *settings) error {
 
 // prepare builds and scans the site. What is live is read meanwhile.
 func (a *app) prepare(ctx context.Context, s *settings, preview bool) (*deploy.Run, []deploy.Desired, *target, error) {
+	a.enter(s, true)
 	r, t, err := a.connect(ctx, s, preview)
 	if err != nil {
 		return nil, nil, nil, err
@@ -226,9 +228,10 @@ func (a *app) build(ctx context.Context, s *settings) error {
 	if err != nil {
 		return err
 	}
+	a.introduce(ctx, s)
 	return build.Run(ctx, build.Options{
 		Dir: s.root, RepoDir: repository(s.root), InstallCommand: s.Config.InstallCommand, BuildCommand: s.Config.BuildCommand,
-		Install: mode, Environ: a.Environ, Secrets: a.hiddenFromBuild(), BuildEnv: s.Config.BuildEnv, Timeout: s.BuildTimeout(), CI: a.run.CI, Sink: a.sink,
+		Install: mode, Environ: a.world.Environ(a.Environ), As: a.world.User, Secrets: a.hiddenFromBuild(), BuildEnv: s.Config.BuildEnv, Timeout: s.BuildTimeout(), CI: a.run.CI, Sink: a.sink,
 	})
 }
 

@@ -75,6 +75,38 @@ func actionInterface() string {
 	return b.String()
 }
 
+// TestSlimAction holds slim/action.yml to action.yml: the same, but for what
+// belongs to a build. With -update it is written.
+func TestSlimAction(t *testing.T) {
+	full, err := os.ReadFile("../../action.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := string(full)
+	for _, change := range []struct{ old, new string }{
+		{`name: pandastack`, `name: pandastack slim`},
+		{`description: Build a static site and deploy it`, `description: Deploy a static site that an earlier step built`},
+		{`  (?:build|install|install-command|build-command|build-timeout):\n    description: .*\n`, ``},
+		{`  image: Dockerfile\n`, "  # The published image: small, without a shell, and so without builds. Releases\n" +
+			"  # name its digest.\n  image: docker://ghcr.io/pandastack-io/pandastack:slim\n"},
+	} {
+		old := regexp.MustCompile("(?m)^" + change.old)
+		if !old.MatchString(want) {
+			t.Errorf("action.yml has nothing like %s", change.old)
+		}
+		want = old.ReplaceAllString(want, change.new)
+	}
+	const name = "../../slim/action.yml"
+	if *update {
+		if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := os.ReadFile(name); err != nil || string(got) != want {
+		t.Errorf("slim/action.yml is not what action.yml says; run go test ./internal/cli -run TestSlimAction -update\n%s, %v", cmp.Diff(want, string(got)), err)
+	}
+}
+
 // TestProviders holds the names of the schema to those of the code.
 func TestProviders(t *testing.T) {
 	want := append(s3.Names(), "local")

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/pandastack-io/pandastack/internal/build"
 	"github.com/pandastack-io/pandastack/internal/cdn"
+	"github.com/pandastack-io/pandastack/internal/ci"
 	"github.com/pandastack-io/pandastack/internal/config"
 	"github.com/pandastack-io/pandastack/internal/deploy"
 	"github.com/pandastack-io/pandastack/internal/event"
@@ -16,6 +18,7 @@ import (
 	"github.com/pandastack-io/pandastack/internal/history"
 	"github.com/pandastack-io/pandastack/internal/plan"
 	"github.com/pandastack-io/pandastack/internal/report"
+	"github.com/pandastack-io/pandastack/internal/role"
 	"github.com/pandastack-io/pandastack/internal/site"
 	"github.com/pandastack-io/pandastack/internal/state"
 	"github.com/pandastack-io/pandastack/internal/storage"
@@ -109,6 +112,8 @@ func exitCode(ctx context.Context, err error) int {
 		// Also where it is the configuration that lacks them.
 		{errors.Is(err, cdn.ErrDenied), exitDenied},
 		{errors.Is(err, storage.ErrCredentials), exitDenied},
+		{errors.Is(err, ci.ErrNoIdentity), exitDenied},
+		{is[*role.Error](err), exitDenied},
 		{errors.Is(err, framework.ErrUnknown), exitUsage},
 		{errors.Is(err, deploy.ErrNoPurge), exitUsage},
 		{is[*config.Error](err), exitUsage},
@@ -227,6 +232,9 @@ func hint(err error) string {
 	if errors.As(err, &hinted) && hinted.Hint() != "" {
 		return hinted.Hint()
 	}
+	if text := cmp.Or(roleHint(err), keyHint(err)); text != "" {
+		return text
+	}
 	var purge *cdn.Error
 	if errors.As(err, &purge) && purge.Hint != "" {
 		return purge.Hint
@@ -264,7 +272,7 @@ func hint(err error) string {
 		// Before ErrDenied: a directory has no key.
 		{errors.Is(err, fs.ErrPermission), "Let the user who runs pandastack read and write there."},
 		{errors.Is(err, storage.ErrDenied), "Give the key the permissions that docs/hosting.md lists for the provider."},
-		{errors.Is(err, storage.ErrWrongRegion), "Correct storage.region."},
+		{errors.Is(err, storage.ErrWrongRegion), "Correct storage.region, or the input region."},
 		{errors.Is(err, storage.ErrUnreachable), "Check storage.endpoint and the network."},
 		{errors.Is(err, storage.ErrModified), "Nothing may write to the output while it is published: run pandastack again when the build is done."},
 		{errors.Is(err, deploy.ErrUnfit), "Look for what stands between pandastack and the storage and changes answers, such as a proxy that compresses; else use another storage. Nothing was published."},

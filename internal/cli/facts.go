@@ -102,6 +102,7 @@ func (a *app) conclude(ran *cobra.Command, code int, result report.Result) {
 			a.say(event.Warning, tell.what+err.Error(), "")
 		}
 	}
+	a.leave()
 }
 
 // commandName returns the name of a command; without one, it is deploy.
@@ -178,6 +179,9 @@ func (a *app) reportName(cmd *cobra.Command) string {
 func (a *app) writeReport(rec report.Record) error {
 	if a.reportFile == "" {
 		return nil
+	}
+	if a.world != nil {
+		a.world.Made(a.reportFile)
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

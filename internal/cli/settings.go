@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -17,6 +18,7 @@ import (
 	"github.com/pandastack-io/pandastack/internal/ci"
 	"github.com/pandastack-io/pandastack/internal/config"
 	"github.com/pandastack-io/pandastack/internal/event"
+	"github.com/pandastack-io/pandastack/internal/secret"
 )
 
 // Which settings that are not part of the file a command has flags for. Those
@@ -208,10 +210,14 @@ func (a *app) abs(name string) string {
 	return filepath.Join(a.Dir, name)
 }
 
-// mask hides the secrets of a run from the log of GitHub Actions. The runner
-// reads both streams: where standard output is for a program, the masks go to
-// the other one.
-func (a *app) mask() {
+// mask hides the secrets of a run from the log of GitHub Actions: those of the
+// settings and the runner's own.
+func (a *app) mask() { a.hide(append(a.secrets(), a.runnerTokens()...)...) }
+
+// hide keeps values out of the log from now on. The runner reads both streams:
+// where standard output is for a program, the masks go to the other one.
+func (a *app) hide(values ...string) {
+	a.hidden.add(values)
 	if a.actions == nil {
 		return
 	}
@@ -219,17 +225,45 @@ func (a *app) mask() {
 	if a.json {
 		runner = ci.NewActions(a.Stderr.W, a.Getenv)
 	}
-	if err := runner.AddMask(a.secrets()...); err != nil {
+	if err := runner.AddMask(values...); err != nil {
 		a.say(event.Warning, "the secrets could not be masked in the log: "+err.Error(), "")
 	}
 }
 
-// hiddenFromBuild returns the values that the build does not see, and that what
-// it prints does not show. The longest come first: one may begin with another.
+// hidden are the values that a run hides, which renewed credentials add to
+// while it goes on.
+type hidden struct {
+	mu     sync.Mutex
+	values []string
+}
+
+func (h *hidden) add(values []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, v := range values {
+		if !slices.Contains(h.values, v) {
+			h.values = append(h.values, v)
+		}
+	}
+}
+
+// all returns the values.
+func (h *hidden) all() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.values)
+}
+
+// hiddenFromBuild returns the values, in all forms, that the build does not see,
+// and that what it prints does not show. The longest come first: one may begin
+// with another.
 func (a *app) hiddenFromBuild() []string {
-	values := append(a.secrets(), a.runnerTokens()...)
-	slices.SortStableFunc(values, func(v, w string) int { return len(w) - len(v) })
-	return values
+	var forms []string
+	for _, v := range a.hidden.all() {
+		forms = append(forms, secret.Forms(v)...)
+	}
+	slices.SortStableFunc(forms, func(v, w string) int { return len(w) - len(v) })
+	return forms
 }
 
 // runnerTokens returns the values of the runner's own tokens, which the build

@@ -6,17 +6,16 @@ import (
 	"github.com/pandastack-io/pandastack/internal/report"
 )
 
-// newSink returns what shows a run and keeps its facts, without the secrets of
-// the settings.
+// newSink returns what shows a run and keeps its facts, without what it hides.
 func (a *app) newSink() report.Sink {
-	return discreet{report.Multi(a.record, a.openSink()), a.secrets()}
+	return discreet{report.Multi(a.record, a.openSink()), &a.hidden}
 }
 
 // discreet keeps secrets out of messages: what a storage, a CDN or a proxy says
 // may repeat them.
 type discreet struct {
 	report.Sink
-	secrets []string
+	hidden *hidden
 }
 
 // mostWord is how many characters a secret has at most that may as well be a
@@ -26,7 +25,7 @@ const mostWord = 7
 // Emit shows an event.
 func (d discreet) Emit(e event.Event) {
 	if m, ok := e.(event.Message); ok {
-		for _, secret := range d.secrets {
+		for _, secret := range d.hidden.all() {
 			if len(secret) > mostWord {
 				m.Text, m.Hint = cdn.Redact(m.Text, secret), cdn.Redact(m.Hint, secret)
 			}

@@ -50,6 +50,7 @@ func (t *target) usage() storage.Usage {
 
 // open returns the target that the configuration names. It sends no request.
 func (a *app) open(ctx context.Context, s *settings) (*target, error) {
+	a.enter(s, false)
 	t, err := a.openAny(ctx, s)
 	if err == nil {
 		a.noteTarget(s, t)
@@ -77,6 +78,7 @@ func (a *app) openLocal(s *settings, c *config.Storage) (*target, error) {
 	if !filepath.IsAbs(dir) {
 		dir = filepath.Join(s.root, dir)
 	}
+	a.world.Made(dir)
 	store, err := local.New(dir)
 	if err != nil {
 		return nil, s.Error("storage.path", err.Error(), "Name a directory that can be written to.")
@@ -91,7 +93,7 @@ func (a *app) openS3(ctx context.Context, s *settings, c *config.Storage) (*targ
 		PathStyle: c.PathStyle, ACL: c.ACL, SSE: c.SSE, KMSKeyID: c.KMSKeyID, Workers: deploy.DefaultWorkers,
 	}
 	var err error
-	if o.Credentials, err = s.keys(storageKeys); err != nil {
+	if o.Credentials, err = a.credentials(ctx, s, c); err != nil {
 		return nil, err
 	}
 	live, err := s3.New(ctx, o)

@@ -134,7 +134,7 @@ func (a *app) choose(ctx context.Context, s *settings, c config.CDN) cdnChoice {
 }
 
 // cloudfront has keys of its own where the settings give some, else the profile
-// that they name, else the storage's keys, else those that the SDK finds; and the
+// that they name, else the role or the storage's keys, else those that the SDK finds; and the
 // SDK's own AWS_ENDPOINT_URL_CLOUDFRONT.
 func (a *app) cloudfront(ctx context.Context, s *settings, c config.CDN) cdnChoice {
 	o := cloudfront.Options{DistributionID: c.DistributionID, Wait: c.Wait != nil && *c.Wait, Tag: c.Tag}
@@ -146,7 +146,7 @@ func (a *app) cloudfront(ctx context.Context, s *settings, c config.CDN) cdnChoi
 			o.Profile, _ = s.Setting(cloudfrontProfile)
 		}
 		if o.Credentials == nil && o.Profile == "" {
-			if o.Credentials, err = s.keys(storageKeys); err != nil {
+			if o.Credentials, err = a.credentials(ctx, s, nil); err != nil {
 				return nil, err
 			}
 		}

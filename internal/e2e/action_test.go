@@ -22,6 +22,10 @@ func TestImageAndAction(t *testing.T) {
 	s3 := startContainedS3(t, image)
 	t.Run("image", func(t *testing.T) { testImage(t, image) })
 	t.Run("runner", func(t *testing.T) { testRunner(t, image, s3) })
+	t.Run("slim", func(t *testing.T) { testSlim(t, s3) })
+	t.Run("hostile", func(t *testing.T) { testHostile(t, image, s3) })
+	t.Run("cancelled", func(t *testing.T) { testCancelled(t, image, s3) })
+	t.Run("plain", func(t *testing.T) { testPlain(t, image, s3) })
 	t.Run("act", func(t *testing.T) { testAct(t, image, s3) })
 }
 
@@ -66,6 +70,7 @@ func testRunner(t *testing.T, image string, s3 *containedS3) {
 			t.Errorf("%s: built %q, stored %q", name, built, stored)
 		}
 	}
+	own(t, r.dir, runnerUser)
 	second := r.run(t, 0, s3.inputs("runner/"))
 	if second.outputs["changed"] != "false" || second.outputs["release-id"] != first.outputs["release-id"] || second.outputs["bytes-uploaded"] != "0" {
 		t.Errorf("outputs of the second run: %q after %q\n%s", second.outputs, first.outputs, second.log)

@@ -35,11 +35,21 @@ func tidy(t *testing.T, args ...string) {
 // name.
 func buildImage(t *testing.T) string {
 	t.Helper()
+	return buildTarget(t, "full")
+}
+
+// targets are the stages of the Dockerfile that are images: the default has no
+// name.
+var targets = map[string][]string{"full": nil, "slim": {"--target", "slim"}}
+
+func buildTarget(t *testing.T, target string) string {
+	t.Helper()
 	if out, err := docker(t, "version", "--format", "{{.Server.Version}}").CombinedOutput(); err != nil {
 		t.Fatalf("no container engine answers (.ci/run starts one where it can): %v\n%s", err, out)
 	}
-	name := fmt.Sprintf("pandastack-e2e:%d", os.Getpid())
-	output(t, docker(t, "build", "--quiet", "--build-arg", "VERSION="+imageVersion, "-t", name, repository))
+	name := fmt.Sprintf("pandastack-e2e:%s-%d", target, os.Getpid())
+	args := append([]string{"build", "--quiet", "--build-arg", "VERSION=" + imageVersion, "-t", name}, targets[target]...)
+	output(t, docker(t, append(args, repository)...))
 	tidy(t, "image", "rm", "--force", name)
 	return name
 }

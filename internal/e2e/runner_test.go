@@ -21,16 +21,18 @@ const runnerUser = 1001
 // action. Source: actions/runner, ContainerActionHandler.cs and Handler.cs.
 type runner struct {
 	image string
-	dir   string // _work: its folders are mounted below /github
+	dir   string   // _work: its folders are mounted below /github
+	owner int      // of all files
+	more  []string // arguments of docker run
 }
 
 // newRunner makes the runner's folders, with the workspace as a work tree of
 // git that has one commit.
 func newRunner(t *testing.T, image, site string) *runner {
 	t.Helper()
-	r := &runner{image: image, dir: t.TempDir()}
-	for _, d := range []string{"home", "workflow", "file_commands", "runner_temp", "workspace"} {
-		if err := os.Mkdir(filepath.Join(r.dir, d), 0o755); err != nil {
+	r := &runner{image: image, dir: t.TempDir(), owner: runnerUser}
+	for _, d := range []string{"home", "workflow", "runner_temp/" + fileCommands, "workspace"} {
+		if err := os.MkdirAll(filepath.Join(r.dir, d), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -45,15 +47,22 @@ func newRunner(t *testing.T, image, site string) *runner {
 	return r
 }
 
+// fileCommands is where the runner keeps the files for outputs and variables,
+// below its directory for temporary files.
+const fileCommands = "_runner_file_commands"
+
 func (r *runner) workspace() string { return filepath.Join(r.dir, "workspace") }
 
-// own gives all files to the runner's user.
+// commands returns the directory of the files for outputs and variables.
+func (r *runner) commands() string { return filepath.Join(r.dir, "runner_temp", fileCommands) }
+
+// own gives all files to the owner.
 func (r *runner) own(t *testing.T) {
 	err := filepath.WalkDir(r.dir, func(name string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		return os.Lchown(name, runnerUser, runnerUser)
+		return os.Lchown(name, r.owner, r.owner)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -71,13 +80,33 @@ type step struct {
 // run runs one step with the given inputs, which must end with the exit code.
 func (r *runner) run(t *testing.T, code int, inputs map[string]string) step {
 	t.Helper()
-	args := []string{"run", "--rm", "--workdir", "/github/workspace"}
+	cmd := docker(t, append([]string{"run", "--rm"}, r.args(t, inputs)...)...)
+	log, err := cmd.CombinedOutput()
+	s := step{code: cmd.ProcessState.ExitCode(), log: string(log), outputs: outputs(t, filepath.Join(r.commands(), "OUTPUT"))}
+	if s.code != code {
+		t.Fatalf("the step ended with %d (%v), not %d:\n%s", s.code, err, code, log)
+	}
+	summary, err := os.ReadFile(filepath.Join(r.commands(), "STEP_SUMMARY"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.summary = string(summary)
+	return s
+}
+
+// args returns what follows `docker run` for one step.
+func (r *runner) args(t *testing.T, inputs map[string]string) []string {
+	t.Helper()
+	args := []string{"--workdir", "/github/workspace"}
 	for name, value := range withDefaults(t, inputs) {
 		args = append(args, "-e", "INPUT_"+strings.ToUpper(strings.ReplaceAll(name, " ", "_"))+"="+value)
 	}
 	for _, file := range []string{"OUTPUT", "ENV", "PATH", "STATE", "STEP_SUMMARY"} {
-		name := filepath.Join(r.dir, "file_commands", file)
+		name := filepath.Join(r.commands(), file)
 		if err := os.WriteFile(name, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chown(name, r.owner, r.owner); err != nil {
 			t.Fatal(err)
 		}
 		args = append(args, "-e", "GITHUB_"+file+"=/github/file_commands/"+file)
@@ -90,21 +119,11 @@ func (r *runner) run(t *testing.T, code int, inputs map[string]string) step {
 	} {
 		args = append(args, "-e", name+"="+value)
 	}
-	for _, d := range []string{"home", "workflow", "file_commands", "runner_temp", "workspace"} {
+	for _, d := range []string{"home", "workflow", "runner_temp", "workspace"} {
 		args = append(args, "-v", filepath.Join(r.dir, d)+":/github/"+d)
 	}
-	cmd := docker(t, append(args, r.image)...)
-	log, err := cmd.CombinedOutput()
-	s := step{code: cmd.ProcessState.ExitCode(), log: string(log), outputs: outputs(t, filepath.Join(r.dir, "file_commands", "OUTPUT"))}
-	if s.code != code {
-		t.Fatalf("the step ended with %d (%v), not %d:\n%s", s.code, err, code, log)
-	}
-	summary, err := os.ReadFile(filepath.Join(r.dir, "file_commands", "STEP_SUMMARY"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.summary = string(summary)
-	return s
+	args = append(args, r.more...)
+	return append(args, "-v", r.commands()+":/github/file_commands", r.image)
 }
 
 // withDefaults adds what action.yml says of inputs that are not given: the

@@ -52,6 +52,8 @@ jobs:
     timeout-minutes: 30
     steps:
       - uses: actions/checkout@v4
+        with:
+          persist-credentials: false # the build has no use for the job's token
 `
 	workflowSubmodules = `          submodules: recursive
 `
@@ -94,7 +96,6 @@ func Workflow(g Guess, o WorkflowOptions) string {
 		}
 	}
 	fmt.Fprintf(&b, workflowHead, quote(cmp.Or(o.Branch, "main")))
-	add(g.Submodules || hugo, "        with:\n")
 	add(g.Submodules, workflowSubmodules)
 	add(hugo, workflowHistory)
 	add(hugo || jekyll, workflowGo)

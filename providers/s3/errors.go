@@ -27,6 +27,7 @@ type ResponseError struct {
 	Status    int    // HTTP; 0 where there was no answer
 	RequestID string // for the provider's support; may be empty
 	Detail    string // one line; may be empty
+	Region    string // where the bucket is, as far as the service told
 
 	// Unanswered says that an earlier attempt of a conditional write got no
 	// final answer, and that what is there now is not what it sent: if it
@@ -134,7 +135,7 @@ func (s *Store) explain(err error) error {
 	case errors.As(err, &local):
 		return local
 	case errors.As(err, &creds):
-		return &ResponseError{Kind: storage.ErrCredentials, Detail: creds.detail()}
+		return &ResponseError{Kind: storage.ErrCredentials, Detail: creds.detail(), cause: creds.cause()}
 	}
 	if cause := contextCause(err); cause != nil {
 		return &ResponseError{Detail: cause.Error(), cause: cause}
@@ -177,6 +178,7 @@ func (s *Store) explainAnswer(err error, answer *awshttp.ResponseError) error {
 	}
 	region := answer.Response.Header.Get("X-Amz-Bucket-Region")
 	e.Kind = classify(e.Code, e.Status, region != "" && region != s.region)
+	e.Region = region
 	s.describe(e, region)
 	return e
 }
@@ -316,6 +318,15 @@ type credentialsError struct{ err error }
 func (e *credentialsError) Error() string { return "credentials: " + e.err.Error() }
 
 func (e *credentialsError) Unwrap() error { return e.err }
+
+// cause returns what the provider of credentials failed with, which callers may
+// know better; nil where it is the end of a context, which is not the caller's.
+func (e *credentialsError) cause() error {
+	if errors.Is(e.err, context.Canceled) || errors.Is(e.err, context.DeadlineExceeded) {
+		return nil
+	}
+	return e.err
+}
 
 // RetryableError tells the SDK not to try again: each provider of credentials
 // has done so itself.
