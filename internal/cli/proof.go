@@ -110,7 +110,7 @@ func (a *app) prove(ctx context.Context, s *settings, t *target, r *deploy.Run, 
 	}
 	e := &unprovedError{failed: len(failed), asked: len(rep.Results)}
 	for _, f := range failed {
-		e.harmful = e.harmful || f.Kind.Harmful()
+		e.harmful = e.harmful || f.Harmful()
 	}
 	return p, e
 }

@@ -17,6 +17,9 @@ type Answer struct {
 	Path string
 	New  *state.Object // nil: it is gone
 	Old  *state.Object // nil: it was not there, or that is not known
+	// Changed says that this run's release made it another one; else it was in
+	// doubt, or an earlier run owed its purge.
+	Changed bool
 }
 
 // Answers returns, sorted by path, what visitors get otherwise since this run:
@@ -51,7 +54,7 @@ func (r *Run) Answers() (answers []Answer, objects []state.Object) {
 	}
 	for _, c := range s.plan.Changes {
 		if c.Writes() {
-			byPath[c.Path()] = Answer{Path: c.Path(), New: c.New, Old: c.Old}
+			byPath[c.Path()] = Answer{Path: c.Path(), New: c.New, Old: c.Old, Changed: true}
 		}
 	}
 	for i := range s.plan.Retired { // not of the release, and still there

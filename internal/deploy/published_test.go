@@ -32,6 +32,9 @@ func (w *world) answers(files tree) (*Run, []string) {
 		if a.New != nil {
 			s += " new"
 		}
+		if !a.Changed {
+			s += " (of an earlier run)"
+		}
 		out = append(out, s)
 	}
 	return r, out
@@ -71,7 +74,7 @@ func TestAnswersOfDebts(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.edge.err = nil
-	if _, got := w.answers(next); !slices.Equal(got, []string{"a.html: new", "b.html: old"}) {
+	if _, got := w.answers(next); !slices.Equal(got, []string{"a.html: new (of an earlier run)", "b.html: old (of an earlier run)"}) {
 		t.Errorf("%q", got)
 	}
 }

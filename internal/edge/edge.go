@@ -19,6 +19,9 @@ type Change struct {
 	Path string
 	New  *state.Object // as it is released; nil: it is removed
 	Old  *state.Object // as it was before; nil: it was not there, or that is not known
+	// Changed says that this release made it another one: it is not looked at
+	// only because an earlier release left something to do, or in any case.
+	Changed bool
 }
 
 // Kind is what an answer turned out to be.
@@ -48,16 +51,16 @@ const (
 	Unreachable Kind = "unreachable"
 )
 
-// Harmful reports whether visitors are known to get something other than the
-// release because of this deploy, so that the release before would serve them
-// better. Of all other kinds it would be answered in the same way.
-func (k Kind) Harmful() bool { return k == Stale || k == Missing || k == Different || k == Mistyped }
+// harmful reports whether visitors are known to get something other than the
+// release, at their own URL and not because somebody stands in between.
+func (k Kind) harmful() bool { return k == Stale || k == Missing || k == Different || k == Mistyped }
 
 // Result is what visitors get at one URL.
 type Result struct {
 	Path    string
 	URL     string
 	Removed bool // it must not be there any more
+	Changed bool // as in Change
 	Kind    Kind
 	Detail  string // what was seen instead, in words; may be empty
 	// CacheControl is how the header differs, in words. Empty: it does not.
@@ -65,6 +68,11 @@ type Result struct {
 	CacheControl string
 	Attempts     int // how often it was asked for
 }
+
+// Harmful reports whether visitors get something other than the release because
+// of this deploy, so that the release before would serve them better. What this
+// one did not change, and all other kinds, would be answered in the same way.
+func (r Result) Harmful() bool { return r.Changed && r.Kind.harmful() }
 
 // Options says how a site is looked at.
 type Options struct {

@@ -55,7 +55,7 @@ func Prove(ctx context.Context, o Options, changes []Change) Report {
 	o.RequestTimeout = cmp.Or(o.RequestTimeout, DefaultRequestTimeout)
 	p := &prover{Options: o, client: newClient(o, o.RequestTimeout), changes: changes, results: make([]Result, len(changes))}
 	for i, c := range changes {
-		p.results[i] = Result{Path: c.Path, URL: site.URL(o.Base, c.Path), Removed: c.New == nil, Kind: Unreachable, Detail: "there was no time left to ask"}
+		p.results[i] = Result{Path: c.Path, URL: site.URL(o.Base, c.Path), Removed: c.New == nil, Changed: c.Changed, Kind: Unreachable, Detail: "there was no time left to ask"}
 		if c.Path == Home {
 			p.home = c.New
 		}
@@ -150,7 +150,7 @@ func (p *prover) purge(ctx context.Context, paths []string) {
 // meanwhile: then what was found before is worth more.
 func (p *prover) ask(ctx context.Context, i int) {
 	c := p.changes[i]
-	r := Result{Path: c.Path, URL: site.URL(p.Base, c.Path), Removed: c.New == nil, Attempts: p.results[i].Attempts + 1}
+	r := Result{Path: c.Path, URL: site.URL(p.Base, c.Path), Removed: c.New == nil, Changed: c.Changed, Attempts: p.results[i].Attempts + 1}
 	a, err := p.get(ctx, r.URL, nil)
 	r.Kind, r.Detail = p.judge(ctx, c, a, err)
 	if c.New != nil && r.Kind == Proved {

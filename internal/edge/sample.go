@@ -35,9 +35,9 @@ func Sample(changes []Change, objects []state.Object, skip string, n int) []Chan
 	byRole := map[site.Role][]Change{}
 	for _, c := range changes {
 		switch {
+		case c.Path == Home && home != nil: // also where it answers for what is not found
+			home.Old, home.Changed = c.Old, c.Changed
 		case c.Path == skip:
-		case c.Path == Home && home != nil:
-			home.Old = c.Old
 		case c.New != nil && telling(c.New):
 			role := site.RoleOf(c.Path, c.New.Headers[storage.ContentType])
 			byRole[role] = append(byRole[role], c)

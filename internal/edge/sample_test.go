@@ -94,4 +94,9 @@ func TestSampleHome(t *testing.T) {
 	if len(got) != 1 || got[0].Old == nil || got[0].Old.SHA256 != changes[0].Old.SHA256 {
 		t.Error(fmt.Sprint(got))
 	}
+	// Also where it answers for what is not found, as that of an application does.
+	got = Sample(changes, manifest(changes), Home, 8)
+	if len(got) != 1 || got[0].Old.SHA256 != changes[0].Old.SHA256 {
+		t.Error("the home page of an application is not compared with what it was")
+	}
 }
