@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -179,7 +180,21 @@ func (a *app) messages(ctx context.Context, err error) []event.Message {
 		}
 		return out
 	}
-	return []event.Message{{Severity: event.Error, Text: err.Error(), Hint: hint(err)}}
+	var out []event.Message
+	for _, e := range apart(err) {
+		out = append(out, event.Message{Severity: event.Error, Text: e.Error(), Hint: hint(e)})
+	}
+	return out
+}
+
+// apart returns the failures of several CDNs, of which each has its own words and
+// hint; else err alone.
+func apart(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok || slices.ContainsFunc(joined.Unwrap(), func(e error) bool { return !is[*cdn.Error](e) }) {
+		return []error{err}
+	}
+	return joined.Unwrap()
 }
 
 // guarded says which guard refused, at the limit in the file, or at the file

@@ -62,8 +62,10 @@ func proofMessages(rep edge.Report, cdn bool) []event.Message {
 	}
 	out = append(out, warnings(headers, "URL has another Cache-Control", "URLs have another Cache-Control", cacheControlHint)...)
 	if rep.PurgeErr != nil {
-		text, _, _ := strings.Cut(rep.PurgeErr.Error(), "\n")
-		out = append(out, event.Message{Severity: event.Warning, Text: "purging again failed: " + text})
+		for _, e := range apart(rep.PurgeErr) {
+			text, _, _ := strings.Cut(e.Error(), "\n")
+			out = append(out, event.Message{Severity: event.Warning, Text: "purging again failed: " + text, Hint: hint(e)})
+		}
 	}
 	return out
 }

@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,12 +16,7 @@ func (a *app) purgeCommand() *cobra.Command {
 	all := false
 	cmd := &cobra.Command{
 		Use: "purge [PATH…]", Short: "Do what earlier deploys still owe to CDNs; or purge paths, or with --all the whole site, by hand",
-		Args: func(_ *cobra.Command, args []string) error {
-			if all && len(args) > 0 {
-				return &usageError{msg: "purge takes paths or --all, not both", hint: "--all purges these paths, too."}
-			}
-			return nil
-		},
+		Args: func(_ *cobra.Command, args []string) error { return checkPurged(args, all) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := a.load(cmd)
 			if err != nil {
@@ -31,6 +28,20 @@ func (a *app) purgeCommand() *cobra.Command {
 	a.addFlags(cmd, purgeFlags)
 	cmd.Flags().BoolVar(&all, "all", false, "purge the whole site at every CDN")
 	return cmd
+}
+
+// checkPurged refuses what would be acknowledged and purge nothing: a URL, taken
+// for a path, is one that nobody asks for.
+func checkPurged(paths []string, all bool) error {
+	if all && len(paths) > 0 {
+		return &usageError{msg: "purge takes paths or --all, not both", hint: "--all purges these paths, too."}
+	}
+	for _, p := range paths {
+		if strings.Contains(p, "://") {
+			return &usageError{msg: fmt.Sprintf("purge takes paths of the site, and %q is a URL", p), hint: "Write /docs/, or the file, docs/index.html: it is purged on all hosts of the site."}
+		}
+	}
+	return nil
 }
 
 // purge pays what is owed, or purges by hand.

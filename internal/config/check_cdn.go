@@ -45,7 +45,20 @@ func (c *checker) cdn(i int, cdn *node) {
 	if value := cdn.field(id.field); value == nil || value.text == "" {
 		c.add(provider.at(), fmt.Sprintf("the provider %q needs %q", provider.text, id.field), fmt.Sprintf("Add %q beside it; %s", id.field, id.where))
 	}
+	c.onlyOnce(i, cdn, id.field)
 	c.dropUnusedCDN(i, cdn, provider)
+}
+
+// onlyOnce refuses a CDN that stands in the list before: what is owed to one of
+// the two could not be told from what is owed to the other.
+func (c *checker) onlyOnce(i int, cdn *node, id string) {
+	for _, other := range c.cdns()[:i] {
+		a, b := other.field(id), cdn.field(id)
+		if a != nil && b != nil && (a.text == b.text || id == "zoneId" && strings.EqualFold(a.text, b.text)) {
+			c.add(b.at(), fmt.Sprintf("%q names a CDN that the list has already", id), "Remove one of the two: a purge covers all hosts of the site.")
+			return
+		}
+	}
 }
 
 // dropUnusedCDN refuses what stands beside or above the provider and is of no
