@@ -74,7 +74,8 @@ type Result struct {
 //     plan's rate, Prefixes, PrefixBatch and HostBatch 30, PrefixDepth 31,
 //     PerOrigin, Tag.
 //   - cloudfront: PathsOnly and Billed; Batch and MaxURLs 3,000, Prefixes and
-//     PrefixBatch 15, ItemLength 4,000, Reserved "*", Tag (sent as "#tag").
+//     PrefixBatch 15, ItemLength 4,000, Reserved "*", Escaped what
+//     RFC 1738 calls unsafe, Tag (sent as "#tag").
 //   - fastly: Batch 1, MaxURLs as many as are worth a request each, Tag (a
 //     surrogate key). It has no prefixes and no hosts.
 //   - bunny: Batch 1, MaxURLs likewise, Prefixes with PrefixBatch 1 (a URL
@@ -94,6 +95,10 @@ type Limits struct {
 	// Reserved are characters that mean something else to this CDN: a URL or
 	// prefix that has one is covered by a shorter prefix instead.
 	Reserved string
+	// Escaped are characters that this CDN takes percent-encoded alone: a URL
+	// with one of them and the same with its escape are one item. The items of
+	// requests have the escapes.
+	Escaped string
 
 	// Prefixes is how many prefixes one purge may have. 0: none.
 	Prefixes int

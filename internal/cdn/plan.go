@@ -1,6 +1,7 @@
 package cdn
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -64,6 +65,9 @@ type planner struct {
 }
 
 func newPlanner(l Limits, c Change) *planner {
+	if l.Escaped != "" {
+		c = l.respelled(c)
+	}
 	p := &planner{Limits: l, change: c, bases: c.Bases, urls: c.URLs, repeat: 1}
 	if l.PathsOnly {
 		p.bases, p.urls = p.distinct(c.Bases), p.distinct(c.URLs)
@@ -73,6 +77,49 @@ func newPlanner(l Limits, c Change) *planner {
 	}
 	p.plan.URLs = len(c.URLs)
 	return p
+}
+
+// respelled returns a change as a CDN has it that takes some characters
+// percent-encoded alone: what did not change, too, so that a directory holds all
+// that a prefix drops.
+func (l Limits) respelled(c Change) Change {
+	all := func(urls []string) []string {
+		out := make([]string, len(urls))
+		for i, u := range urls {
+			out[i] = Escape(u, l.Escaped)
+		}
+		return out
+	}
+	c.Bases, c.URLs = all(c.Bases), all(c.URLs)
+	slices.Sort(c.URLs)
+	c.URLs = slices.Compact(c.URLs)
+	if kept := c.Kept; kept != nil {
+		c.Kept = func(yield func(string) bool) {
+			for path := range kept {
+				if !yield(Escape(path, l.Escaped)) {
+					return
+				}
+			}
+		}
+	}
+	return c
+}
+
+// Escape percent-encodes the characters of a set, which are ASCII, in a URL or a
+// path.
+func Escape(s, set string) string {
+	if !strings.ContainsAny(s, set) {
+		return s
+	}
+	var b strings.Builder
+	for i := range len(s) {
+		if strings.IndexByte(set, s[i]) >= 0 {
+			fmt.Fprintf(&b, "%%%02X", s[i])
+		} else {
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String()
 }
 
 // key is what the CDN compares: without the scheme, and without the host where

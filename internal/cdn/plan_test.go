@@ -336,6 +336,8 @@ func TestNewPlan(t *testing.T) {
 			site{bases: root, changed: slices.Concat(pages("a/", 10), pages("b/", 3), []string{"b/*"}), kept: slices.Concat(pages("a/k", 5), pages("b/k", 2), pages("k", 9))},
 			"[prefixes https://example.com/a/ https://example.com/b/] dropped 7",
 		},
+		"one spelling":          {Limits{Batch: 9, Prefixes: 2, Billed: true, PathsOnly: true, Escaped: "[]"}, site{bases: root, changed: []string{"%5Ba%5D.js", "[a].js"}, kept: []string{"k"}}, "[urls 1] dropped 0"},
+		"one directory":         {Limits{Batch: 9, Prefixes: 2, Billed: true, PathsOnly: true, Escaped: "[]"}, site{bases: root, changed: []string{"%5Bs%5D/a", "%5Bs%5D/b", "[s]/a", "[s]/b"}, kept: []string{"[s]/k"}}, "[urls 2] dropped 0"},
 		"one is no prefix":      {Limits{Batch: 9, Prefixes: 2, Billed: true}, site{bases: root, changed: []string{"a/x", "b/"}, kept: []string{"k"}}, "[urls 2] dropped 0"},
 		"cheaper where billed":  {Limits{Batch: 99, Prefixes: 1, Billed: true}, site{bases: root, changed: docs, kept: []string{"news/k"}}, "[prefixes https://example.com/docs/; urls 2] dropped 0"},
 		"exact where it is not": {Limits{Batch: 99, Prefixes: 1}, site{bases: root, changed: docs, kept: []string{"news/k"}}, "[urls 22] dropped 0"},

@@ -150,7 +150,7 @@ func Limits(o Options) cdn.Limits {
 		PathsOnly: true, Billed: true, Batch: mostPaths, MaxURLs: mostPaths,
 		Prefixes: mostWildcards, PrefixBatch: mostWildcards,
 		// A path may grow by its encoding to three times its length.
-		ItemLength: longest / 3, Reserved: "*", Tag: o.Tag,
+		ItemLength: longest / 3, Reserved: "*", Escaped: unsafe, Tag: o.Tag,
 	}
 }
 

@@ -219,3 +219,30 @@ func TestBilling(t *testing.T) {
 		t.Errorf("%d paths for one on two hosts", plan.Items)
 	}
 }
+
+// TestOneSpelling shows that a name with brackets, which links spell in two ways
+// and CloudFront in one, is billed once, and that no wildcard for one spelling of
+// its directory drops what did not change below the other.
+func TestOneSpelling(t *testing.T) {
+	p, s := start(t, fake.Options{}, cloudfront.Options{})
+	const dir = "https://www.example.com/app/"
+	plan := cdn.NewPlan(p.Limits(), cdn.Change{
+		Bases: []string{"https://www.example.com/"},
+		URLs:  []string{dir + "%5Bslug%5D/a.js", dir + "%5Bslug%5D/b.js", dir + "[slug]/a.js", dir + "[slug]/b.js"},
+		Kept:  slices.Values([]string{"app/[slug]/kept.js"}),
+	})
+	if plan.Items != 2 || plan.Dropped != 0 || plan.Only() != cdn.URLs {
+		t.Errorf("plan %+v", plan)
+	}
+	if _, err := p.Purge(t.Context(), plan.Requests...); err != nil {
+		t.Fatal(err)
+	}
+	for _, item := range s.Purged() {
+		if item.Kind != cdn.URLs || strings.Contains(item.Name, "kept") {
+			t.Errorf("purged %v", item)
+		}
+	}
+	if n := len(s.Purged()); n != plan.Items {
+		t.Errorf("%d paths are billed, and the plan says %d", n, plan.Items)
+	}
+}

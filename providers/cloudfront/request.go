@@ -124,16 +124,5 @@ const unsafe = "[]|^~{}`\\<>\""
 func path(u string) string {
 	_, rest, _ := strings.Cut(u, "://")
 	rest = rest[strings.IndexByte(rest+"/", '/'):]
-	if !strings.ContainsAny(rest, unsafe) {
-		return rest
-	}
-	var b strings.Builder
-	for i := range len(rest) {
-		if strings.IndexByte(unsafe, rest[i]) >= 0 {
-			fmt.Fprintf(&b, "%%%02X", rest[i])
-		} else {
-			b.WriteByte(rest[i])
-		}
-	}
-	return b.String()
+	return cdn.Escape(rest, unsafe)
 }
