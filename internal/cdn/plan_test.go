@@ -13,7 +13,7 @@ import (
 // limits as providers declare them, and some that none has.
 var limits = map[string]Limits{
 	"cloudflare": {Batch: 3, MaxURLs: 12, Prefixes: 3, PrefixBatch: 2, PrefixDepth: 4, HostBatch: 2, PerOrigin: true},
-	"cloudfront": {Batch: 8, MaxURLs: 8, Prefixes: 2, PrefixBatch: 2, ItemLength: 30, Reserved: "*", PathsOnly: true, Billed: true},
+	"cloudfront": {Batch: 8, MaxURLs: 8, Prefixes: 2, PrefixBatch: 2, ItemLength: 30, Reserved: "*", Escaped: "[]", PathsOnly: true, Billed: true},
 	"fastly":     {Batch: 1, MaxURLs: 10},
 	"tagged":     {Batch: 1, MaxURLs: 10, Tag: "site"},
 	"bunny":      {Batch: 1, MaxURLs: 10, Prefixes: 5, PrefixBatch: 1, Reserved: "*"},
@@ -47,7 +47,7 @@ func (s site) change() Change {
 }
 
 func sites() *rapid.Generator[site] {
-	segment := rapid.SampledFrom([]string{"a", "b", "ab", "c*", "long-long-long-long", "d"})
+	segment := rapid.SampledFrom([]string{"a", "b", "ab", "c*", "[e]", "long-long-long-long", "d"})
 	path := rapid.Custom(func(t *rapid.T) string {
 		dirs := rapid.SliceOfN(segment, 0, 5).Draw(t, "directories")
 		file := rapid.SampledFrom([]string{"", "x", "y.html", "z?a=/b/c", "w"}).Draw(t, "file")
@@ -79,6 +79,9 @@ func sites() *rapid.Generator[site] {
 // for with an origin, as the requests say. It knows nothing of the planner.
 func forgets(l Limits, requests []Request, u, origin string) bool {
 	_, own, _ := strings.Cut(u, "://")
+	if l.Escaped != "" {
+		own = strings.NewReplacer("[", "%5B", "]", "%5D").Replace(own)
+	}
 	host, path, _ := strings.Cut(own, "/")
 	path = "/" + path
 	for _, r := range requests {

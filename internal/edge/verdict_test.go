@@ -45,7 +45,7 @@ func TestVerdicts(t *testing.T) {
 	var now atomic.Pointer[http.HandlerFunc]
 	w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) { (*now.Load())(rw, r) })
 	rapid.Check(t, func(rt *rapid.T) {
-		a := drawServed(rt, oldPage, newPage, olderJS, login, s3Error, listing, "home", "")
+		a := drawServed(rt, oldPage, oldPage, newPage, newPage, newPage, olderJS, login, s3Error, listing, "home", "")
 		body := a.body
 		if a.encoding != "" {
 			body = encoded(t, a.encoding, a.body)
