@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"errors"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -139,7 +140,8 @@ func (r *Run) byHand(ctx context.Context, paths []string) (cdn.Change, *plan.Pla
 }
 
 // outputPaths returns paths as people write them, also from an address bar, as
-// they are in the output.
+// they are in the output. One with escapes may be meant either way: as it is, and
+// decoded.
 func outputPaths(paths []string) []string {
 	var out []string
 	for _, p := range paths {
@@ -148,6 +150,9 @@ func outputPaths(paths []string) []string {
 			p += "index.html"
 		}
 		out = append(out, p)
+		if decoded, err := url.PathUnescape(p); err == nil {
+			out = append(out, decoded)
+		}
 	}
 	slices.Sort(out)
 	return slices.Compact(out)

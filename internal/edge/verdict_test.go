@@ -74,3 +74,24 @@ func TestVerdicts(t *testing.T) {
 		}
 	})
 }
+
+// TestHarmful: a release is worth taking back for what it changed alone, and for
+// what the one before it would not suffer from. Prove says which these are.
+func TestHarmful(t *testing.T) {
+	w := newWorld(t, answerWith(200, html, oldPage))
+	o := w.options(t)
+	o.Timeout = 200e6
+	home := w.stored(Home, html, newPage)
+	rep := Prove(t.Context(), o, []Change{
+		{Path: Home, New: home, Old: home},
+		{Path: "a.html", New: w.stored("a.html", html, newPage), Old: object("a.html", html, oldPage), Changed: true},
+	})
+	if len(rep.Results) != 2 || rep.Results[0].Kind != Different || rep.Results[0].Harmful() || !rep.Results[1].Harmful() {
+		t.Errorf("%+v", rep.Results)
+	}
+	for _, k := range []Kind{Proved, NoIndex, Altered, Blocked, Unreachable} {
+		if (Result{Kind: k, Changed: true}).Harmful() {
+			t.Errorf("%s is no reason", k)
+		}
+	}
+}
