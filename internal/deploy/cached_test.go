@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -169,6 +170,7 @@ func (s *cachedSite) step() {
 	})
 	o := s.w.options()
 	o.Keep, o.Variants.NotFound, o.Workers = 100, "404.html", 2
+	o.Retain = rapid.SampledFrom([]time.Duration{0, 0, time.Hour}).Draw(s.t, "retain")
 	o.Purgers = nil
 	for _, c := range s.caches {
 		o.Purgers = append(o.Purgers, c)
