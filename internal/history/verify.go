@@ -110,6 +110,7 @@ type survey struct {
 	now     time.Time   // the server's clock when the head was read
 	state   map[string]storage.Info
 	live    map[string]storage.Info
+	nested  map[string]storage.Info  // what lies in sites below this one
 	intents map[string]*state.Intent // that can be read
 	strange []string                 // intents that the head names and that cannot be read
 	unread  []string                 // releases that a rebuild could not read
@@ -207,6 +208,7 @@ func (s *survey) follow(ctx context.Context, live *state.Release) error {
 		s.keep(rel)
 	}
 	s.keep(live)
+	s.claim(live)
 	rel := *live
 	rel.History = history
 	s.out.Release = &rel

@@ -57,6 +57,9 @@ func (s *survey) rebuild(ctx context.Context, live *state.Release) error {
 	if live == nil && len(records) > 0 {
 		b.base = b.best()
 	}
+	if b.base != nil {
+		s.claim(b.base)
+	}
 	if s.busy() {
 		b.Busy = s.head.Busy
 	}

@@ -125,9 +125,10 @@ func (s *survey) readIntent(ctx context.Context, id string) error {
 	return nil
 }
 
-// list lists the state and the site, without the sites that are nested below.
+// list lists the state and the site, and apart from that the sites that are
+// nested below.
 func (s *survey) list(ctx context.Context) error {
-	s.state, s.live = map[string]storage.Info{}, map[string]storage.Info{}
+	s.state, s.live, s.nested = map[string]storage.Info{}, map[string]storage.Info{}, map[string]storage.Info{}
 	nested := map[string]bool{}
 	for info, err := range s.State.List(ctx, "") {
 		if err != nil {
@@ -151,10 +152,25 @@ func (s *survey) list(ctx context.Context) error {
 			s.live[info.Key] = info
 		}
 	}
-	for _, m := range []map[string]storage.Info{s.state, s.live} {
-		maps.DeleteFunc(m, func(key string, _ storage.Info) bool { return below(nested, key) })
-	}
+	maps.DeleteFunc(s.state, func(key string, _ storage.Info) bool { return below(nested, key) })
+	maps.DeleteFunc(s.live, func(key string, info storage.Info) bool {
+		inside := below(nested, key)
+		if inside {
+			s.nested[key] = info
+		}
+		return inside
+	})
 	return nil
+}
+
+// claim takes for the site's what a release has below a nested site and is
+// there as recorded: the other site came later, and left it alone.
+func (s *survey) claim(rel *state.Release) {
+	for o := range described(rel) {
+		if info, inside := s.nested[o.Path]; inside && listedAs(info, o) {
+			s.live[o.Path] = info
+		}
+	}
 }
 
 // cutStateDir reports whether a key lies in a state, and returns the path of
