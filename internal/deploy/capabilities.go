@@ -40,7 +40,7 @@ const tornReads = 4
 func (r *Run) getHead(ctx context.Context, v *view) (storage.Info, error) {
 	for n := 0; ; n++ {
 		info, err := r.get(ctx, state.HeadKey, func(body io.Reader) error {
-			b, err := io.ReadAll(io.LimitReader(body, maxHead))
+			b, err := io.ReadAll(io.LimitReader(body, state.MaxHead))
 			if err != nil {
 				return err
 			}

@@ -74,13 +74,17 @@ func retiredObjects(retired []state.Retired) []state.Object {
 // withdraw takes out of the view what is retired at a path that is erased, or
 // has bytes that are. It will be deleted, wherever it is: no page refers to it.
 func (d *disposal) withdraw(gone map[storage.Digest]bool) {
+	places := map[heldAt]int{}
+	for i, e := range d.erased {
+		places[heldAt{e.Path, e.SHA256}] = i
+	}
 	for _, t := range d.view.retired {
 		sum := t.SHA256.String()
-		at := slices.IndexFunc(d.erased, func(e event.Erased) bool { return e.Path == t.Path && e.SHA256 == sum })
-		if at < 0 && !gone[t.SHA256] {
+		at, known := places[heldAt{t.Path, sum}]
+		if !known && !gone[t.SHA256] {
 			continue
 		}
-		if at < 0 {
+		if !known {
 			at = len(d.erased)
 			d.erased = append(d.erased, event.Erased{Path: t.Path, SHA256: sum, Size: t.Size, Releases: []string{}})
 		}
@@ -153,6 +157,9 @@ func find(rel *state.Release, path string) (int, bool) {
 	return slices.BinarySearchFunc(rel.Objects, path, func(o state.Object, path string) int { return cmp.Compare(o.Path, path) })
 }
 
+// heldAt is what a path held once.
+type heldAt struct{ path, sha256 string }
+
 // versions returns what the paths held in former releases, by path and digest;
 // what has no id is none, and not named.
 func versions(past []*state.Release, live *state.Release, patterns []string) []event.Erased {
@@ -161,14 +168,16 @@ func versions(past []*state.Release, live *state.Release, patterns []string) []e
 		elsewhere[o.SHA256] = o.Path
 	}
 	var out []event.Erased
+	places := map[heldAt]int{}
 	for _, rel := range past {
 		for _, path := range pathsOf(rel, patterns) {
 			i, _ := find(rel, path)
 			o := &rel.Objects[i]
 			sum := o.SHA256.String()
-			at := slices.IndexFunc(out, func(e event.Erased) bool { return e.Path == path && e.SHA256 == sum })
-			if at < 0 {
+			at, known := places[heldAt{path, sum}]
+			if !known {
 				at = len(out)
+				places[heldAt{path, sum}] = at
 				out = append(out, event.Erased{Path: path, SHA256: sum, Size: o.Size, Releases: []string{}, Live: elsewhere[o.SHA256]})
 			}
 			if rel.ID != "" {

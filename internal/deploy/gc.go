@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/pandastack-io/pandastack/internal/event"
 	"github.com/pandastack-io/pandastack/internal/plan"
 	"github.com/pandastack-io/pandastack/internal/state"
@@ -55,12 +57,21 @@ func (e *LivePathError) Error() string {
 	return "the live release has " + some(e.Paths) + ": only what is no longer live can be erased"
 }
 
+// TooManyError reports that more is to be erased than the head of a site can
+// remember while kept releases name it.
+type TooManyError struct{ Files int }
+
+// Error says how much it is.
+func (e *TooManyError) Error() string {
+	return fmt.Sprintf("%s to be erased from the kept releases are more than the head of the site can name", english.Plural(e.Files, "file", ""))
+}
+
 // GC removes from the history what k does not keep, and from the state what
 // nothing refers to, and erases the bytes that files at the given paths, or
 // globs, had in any kept release. It waits for another deploy as Deploy does.
 // The receipt is valid also with ErrOwed and ErrUncollected; other errors are
 // state.ErrNothing, ErrUnfinished, *LivePathError, *history.PathError,
-// *LockedError, ErrLost, and what storage and state return.
+// *TooManyError, *LockedError, ErrLost, and what storage and state return.
 func (r *Run) GC(ctx context.Context, k Retention, forget ...string) (event.Collected, error) {
 	var out event.Collected
 	err := r.insistOn(ctx, func(v *view) error {
@@ -133,11 +144,35 @@ func (r *Run) dispose(ctx context.Context, v *view, k Retention, forget []string
 	if oldest := append(slices.Clone(kept), v.release.ID)[0]; len(kept) < len(before.History) {
 		v.head.Oldest = oldest
 	}
+	if err := d.fits(); err != nil {
+		return nil, err
+	}
 	v.head.Trim(v.release)
 	d.releases = before.History[:len(before.History)-len(v.release.History)]
 	left := blobKeys(v.release.Blobs)
 	d.blobs = slices.DeleteFunc(before.Blobs, func(b state.Blob) bool { return left[state.BlobKey(b.SHA256)] })
 	return d, nil
+}
+
+// fits returns a *TooManyError where the head could not remember what is
+// erased: nothing has been written then. What only releases had that are not
+// kept need not be remembered, and is as long as there is room: where this run
+// dies, the next one then knows what it was to erase.
+func (d *disposal) fits() error {
+	if len(d.erased) == 0 || !d.full() {
+		return nil
+	}
+	if d.view.head.Outlive(); d.full() {
+		return &TooManyError{Files: len(d.erased)}
+	}
+	return nil
+}
+
+// full reports whether the head will have no room for more.
+func (d *disposal) full() bool {
+	h := *d.view.head
+	h.Withdraw(d.withdrawnPaths()...)
+	return h.Full()
 }
 
 // unpurged returns the paths in doubt as an intent has them, and false where a
@@ -274,8 +309,15 @@ func (d *disposal) announce(t *tx) error {
 	}
 	return d.update(t.ctx, t, func(h *state.Head) {
 		h.Owed = append(slices.Clone(h.Owed), own)
-		for i := range d.withdrawn {
-			h.Withdraw(d.withdrawn[i].Path)
-		}
+		h.Withdraw(d.withdrawnPaths()...)
 	})
+}
+
+// withdrawnPaths returns where the withdrawn objects are.
+func (d *disposal) withdrawnPaths() []string {
+	paths := make([]string, len(d.withdrawn))
+	for i := range d.withdrawn {
+		paths[i] = d.withdrawn[i].Path
+	}
+	return paths
 }

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -440,6 +441,44 @@ func TestForgetRefuses(t *testing.T) {
 		t.Error("not what was said")
 	}
 	w.check(v)
+}
+
+// TestForgetTooMany refuses what the head could not name beside what it names
+// already, before anything is written. With the releases that need it gone,
+// nothing has to be named.
+func TestForgetTooMany(t *testing.T) {
+	w := newWorld(t)
+	w.leak()
+	h, last := w.head(), w.record().History[0]
+	for i := range 16_000 {
+		h.Forgotten = append(h.Forgotten, state.Forgotten{SHA256: sha256.Sum256(fmt.Append(nil, i)), Last: last})
+	}
+	b, err := state.EncodeHead(*h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.put(stateAt+state.HeadKey, string(b))
+	var many *TooManyError
+	if _, err := w.previewGC(Retention{Keep: 5}, "keys.txt"); !errors.As(err, &many) {
+		t.Errorf("the dry run: %v", err)
+	}
+	before := w.all()
+	if _, err := w.gc(Retention{Keep: 5}, "keys.txt"); !errors.As(err, &many) || many.Files != 2 {
+		t.Errorf("got %v", err)
+	}
+	if diff := cmp.Diff(before, w.all()); diff != "" {
+		t.Errorf("a refusal wrote: %s", diff)
+	}
+	if _, err := w.gc(Retention{Keep: 5}); err != nil {
+		t.Errorf("without a file: %v", err)
+	}
+	if _, err := w.gc(Retention{}, "keys.txt"); err != nil || w.holds("secret 1") || w.holds("secret 2") {
+		t.Errorf("with the releases: %v", err)
+	}
+	if f := w.head().Forgotten; f != nil {
+		t.Errorf("%d digests are remembered of releases that are not kept", len(f))
+	}
+	w.check(v1)
 }
 
 // sum returns the digest of a content as an event has it.

@@ -32,8 +32,6 @@ const (
 	handover = 4 * time.Second
 	// lastTime bounds each such step of a run that was not interrupted.
 	lastTime = time.Minute
-	// maxHead bounds what is read of a head, in bytes.
-	maxHead = 1 << 20
 )
 
 // stateHeaders are the headers of every object of the state.
@@ -248,7 +246,7 @@ func (r *Run) rawHead() ([]byte, storage.Info, error) {
 		return nil, storage.Info{}, err
 	}
 	defer obj.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(obj.Body, maxHead))
+	b, err := io.ReadAll(io.LimitReader(obj.Body, state.MaxHead))
 	return b, obj.Info, err
 }
 

@@ -13,12 +13,6 @@ import (
 	"github.com/pandastack-io/pandastack/internal/storage"
 )
 
-// EncodeHead returns the head as it is stored.
-func EncodeHead(h Head) ([]byte, error) {
-	h.Format = Format
-	return encode(h, 0, func(int) any { return nil })
-}
-
 // DecodeHead reads the head of the given site. It refuses fields that it does
 // not know, because rewriting the head would drop them.
 func DecodeHead(r io.Reader, site Site) (*Head, error) {
@@ -40,6 +34,8 @@ func DecodeHead(r io.Reader, site Site) (*Head, error) {
 	if err := h.check(); err != nil {
 		return nil, rd.corrupt(err)
 	}
+	h.Forget() // sorts, as Trim and Forgot need it
+	h.Withdraw()
 	return &h, nil
 }
 

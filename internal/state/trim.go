@@ -15,7 +15,10 @@ func (h *Head) Trim(live *Release) {
 	}
 	live.History = slices.DeleteFunc(live.History, func(id string) bool { return id < h.Oldest })
 	live.Blobs = slices.DeleteFunc(live.Blobs, func(b Blob) bool { return b.Last < h.Oldest || h.Forgot(b.SHA256) })
-	live.Retired = slices.DeleteFunc(live.Retired, func(t Retired) bool { return slices.Contains(h.Withdrawn, t.Path) })
+	live.Retired = slices.DeleteFunc(live.Retired, func(t Retired) bool {
+		_, out := slices.BinarySearch(h.Withdrawn, t.Path)
+		return out
+	})
 }
 
 // Withdraw adds paths to those that are not retained any more. It leaves what
@@ -28,7 +31,8 @@ func (h *Head) Withdraw(paths ...string) {
 
 // Forgot reports whether bytes were erased from the history.
 func (h *Head) Forgot(d storage.Digest) bool {
-	return slices.ContainsFunc(h.Forgotten, func(f Forgotten) bool { return f.SHA256 == d })
+	_, ok := slices.BinarySearchFunc(h.Forgotten, d, func(f Forgotten, d storage.Digest) int { return bytes.Compare(f.SHA256[:], d[:]) })
+	return ok
 }
 
 // Forget adds bytes to those that were erased. It leaves what shares the list
@@ -42,6 +46,15 @@ func (h *Head) Forget(more ...Forgotten) {
 		return bytes.Compare([]byte(b.Last), []byte(a.Last)) // the newest is kept
 	})
 	h.Forgotten = slices.CompactFunc(all, func(a, b Forgotten) bool { return a.SHA256 == b.SHA256 })
+}
+
+// Outlive drops what was erased and was last in a release that is not kept any
+// more. It leaves what shares the list as it is.
+func (h *Head) Outlive() {
+	h.Forgotten = slices.DeleteFunc(slices.Clone(h.Forgotten), func(f Forgotten) bool { return f.Last < h.Oldest })
+	if len(h.Forgotten) == 0 {
+		h.Forgotten = nil
+	}
 }
 
 // Follow makes live, whose record says itself what is kept, the live release.
