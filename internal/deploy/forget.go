@@ -206,16 +206,3 @@ func forgotten(past []*state.Release, gone map[storage.Digest]bool) []state.Forg
 	}
 	return out
 }
-
-// remembered returns the objects of a former release without those whose bytes
-// were erased, and the paths of these.
-func (v *view) remembered(rel *state.Release) (kept []state.Object, erased []string) {
-	for _, o := range rel.Objects {
-		if v.head.Forgot(o.SHA256) {
-			erased = append(erased, o.Path)
-		} else {
-			kept = append(kept, o)
-		}
-	}
-	return kept, erased
-}

@@ -114,6 +114,12 @@ func (r *Run) origin(ctx context.Context, p Promotion) (*origin, error) {
 		r.note(p.From + " is being deployed by " + b.Owner.String() + ": promoting its release " + o.release.ID)
 	}
 	o.index(live)
+	rel := *o.release
+	var erased []string
+	if rel.Objects, erased = log.Remembered(o.release); len(erased) > 0 {
+		r.warn("release "+rel.ID+" of "+p.From+" comes without "+some(erased)+": the bytes were erased from the history there", "")
+		o.release = &rel
+	}
 	return o, o.wish(ctx, r.Workers)
 }
 

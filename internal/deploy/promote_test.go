@@ -490,3 +490,21 @@ func TestPromoteForgottenRule(t *testing.T) {
 		}
 	}
 }
+
+// TestPromoteForgotten takes what is left of a release of which a file was
+// erased, as a rollback there would, and says what is not.
+func TestPromoteForgotten(t *testing.T) {
+	p := newPair(t)
+	leaky := maps.Clone(v1)
+	leaky["keys.txt"] = "secret"
+	p.release = p.staging.must(leaky).Release
+	p.staging.must(edition(2))
+	if _, err := p.staging.gc(Retention{Keep: 3}, "keys.txt"); err != nil {
+		t.Fatal(err)
+	}
+	p.mustPromote()
+	p.check(as(v1, minute))
+	if says := p.said.all; len(says) != 1 || !strings.Contains(says[0].Text, "of staging comes without keys.txt") {
+		t.Errorf("it says %v", says)
+	}
+}

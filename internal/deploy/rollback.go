@@ -64,7 +64,7 @@ func (r *Run) rollbackTo(name string) func(context.Context, *view) (aim, error) 
 		if err != nil {
 			return aim{}, err
 		}
-		objects, erased := v.remembered(rel)
+		objects, erased := v.head.Remembered(rel)
 		if len(erased) > 0 {
 			r.warn("release "+full+" comes back without "+some(erased)+": the bytes were erased from the history", "")
 		}

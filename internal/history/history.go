@@ -157,6 +157,12 @@ func (l *Log) record(ctx context.Context, id string) (*state.Release, error) {
 // IDs returns the ids of the releases, newest first. The first is live.
 func (l *Log) IDs() []string { return slices.Clone(l.ids) }
 
+// Remembered returns the objects of a release without those whose bytes were
+// erased from the history, and the paths of these.
+func (l *Log) Remembered(r *state.Release) (kept []state.Object, erased []string) {
+	return l.head.Remembered(r)
+}
+
 // Busy returns who holds the head, or nil, and whether that deploy still has
 // the right to it: one that died is busy until another takes over.
 func (l *Log) Busy() (*state.Busy, bool) {

@@ -35,6 +35,19 @@ func (h *Head) Forgot(d storage.Digest) bool {
 	return ok
 }
 
+// Remembered returns the objects of a release without those whose bytes were
+// erased from the history, and the paths of these.
+func (h *Head) Remembered(r *Release) (kept []Object, erased []string) {
+	for _, o := range r.Objects {
+		if h.Forgot(o.SHA256) {
+			erased = append(erased, o.Path)
+		} else {
+			kept = append(kept, o)
+		}
+	}
+	return kept, erased
+}
+
 // Forget adds bytes to those that were erased. It leaves what shares the list
 // as it is.
 func (h *Head) Forget(more ...Forgotten) {
