@@ -46,6 +46,7 @@ one of the flags, that one alone decides. With both, in the file or as flags, a 
 	a.addFlags(cmd, collectFlags)
 	cmd.Flags().IntVar(&f.keep, "keep", 0, "how many former releases are kept")
 	cmd.Flags().StringVar(&f.keepFor, "keep-for", "", "how long former releases are kept after another one took their place, for example 30d or 12h")
+	cmd.Flags().BoolVar(&a.full, "full", false, "list all that is removed")
 	cmd.Flags().StringArrayVar(&f.forget, "forget", nil, "a path, or a glob, whose bytes are erased from all history; may be repeated")
 	return cmd
 }
@@ -100,17 +101,17 @@ func (a *app) gc(ctx context.Context, s *settings, k deploy.Retention, forget []
 
 // unreached says where copies of erased bytes may still be.
 func unreached(s *settings, t *target, erased []event.Erased) []string {
-	var out []string
+	var out, stay []string
 	var gone *event.Erased
 	for i, e := range erased {
 		if e.Live == "" {
 			gone = &erased[i]
 			continue
 		}
-		out = append(out, fmt.Sprintf("%s: the same bytes are live as %s, and stay; take that out of the site, deploy, and run gc --forget again", e.Path, e.Live))
+		stay = append(stay, fmt.Sprintf("%s: the same bytes are live as %s, and stay; take that out of the site, deploy, and run gc --forget again", e.Path, e.Live))
 	}
 	if gone == nil {
-		return out
+		return stay
 	}
 	if t.site.Bucket == "" {
 		out = append(out, "backups and snapshots of "+t.dir)
@@ -124,7 +125,8 @@ func unreached(s *settings, t *target, erased []event.Erased) []string {
 	if len(s.Config.CDN) == 0 {
 		out = append(out, "the cache of a CDN in front of the site: none is configured, and none was purged")
 	}
-	return append(out, "browsers, search engines and everybody else who has fetched it: replace what was secret in it")
+	out = append(out, "browsers, search engines and everybody else who has fetched it: replace what was secret in it")
+	return append(out, stay...) // there may be many
 }
 
 // listVersions returns the command that lists the versions of an object.

@@ -57,6 +57,7 @@ func (d *disposal) erase(ctx context.Context, patterns []string) error {
 		}
 	}
 	d.withdraw(gone)
+	d.disclose(past, gone)
 	d.touch()
 	v.head.Forget(forgotten(past, gone)...)
 	return nil
@@ -96,6 +97,29 @@ func (d *disposal) withdraw(gone map[storage.Digest]bool) {
 		_, out := findRetired(d.withdrawn, t.Path)
 		return out
 	})
+}
+
+// disclose says at which other paths kept releases had what is erased: a
+// rollback to these comes without them, too.
+func (d *disposal) disclose(past []*state.Release, gone map[storage.Digest]bool) {
+	also := map[string]map[string]bool{} // by digest
+	for _, rel := range past {
+		for i := range rel.Objects {
+			if o := &rel.Objects[i]; gone[o.SHA256] {
+				sum := o.SHA256.String()
+				if also[sum] == nil {
+					also[sum] = map[string]bool{}
+				}
+				also[sum][o.Path] = true
+			}
+		}
+	}
+	for _, e := range d.erased {
+		delete(also[e.SHA256], e.Path) // said itself
+	}
+	for i := range d.erased {
+		d.erased[i].Also = slices.Sorted(maps.Keys(also[d.erased[i].SHA256]))
+	}
 }
 
 // touch adds the paths of what is erased to what CDNs have to forget, and says

@@ -343,6 +343,11 @@ func TestForget(t *testing.T) {
 	if diff := cmp.Diff(want.Erased, got.Erased); diff != "" || len(got.Erased) != 2 || got.Blobs != 2 || want.Bytes != got.Bytes {
 		t.Errorf("%+v, announced %+v", got, want)
 	}
+	for _, e := range got.Erased {
+		if shared := e.SHA256 == sum(t, "secret 1"); shared != slices.Equal(e.Also, []string{"copy.txt"}) || !shared && e.Also != nil {
+			t.Errorf("%s: there also %q", e.SHA256, e.Also)
+		}
+	}
 	if urls := w.edge.purged(); !slices.Equal(urls, []string{"https://example.com/keys.txt"}) {
 		t.Errorf("purged %q", urls)
 	}

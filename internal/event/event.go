@@ -298,6 +298,9 @@ type Erased struct {
 	SHA256   string   `json:"sha256"`
 	Size     int64    `json:"size"`     // bytes
 	Releases []string `json:"releases"` // ids of the kept ones that had it, oldest first
+	// Also are other paths at which kept releases had the same bytes, which
+	// are erased with them; sorted.
+	Also []string `json:"also,omitempty"`
 	// Live is a path of the live release that has the same bytes: they are
 	// not erased. Empty: they are.
 	Live string `json:"live,omitempty"`

@@ -160,3 +160,30 @@ func TestWriteCollected(t *testing.T) {
 		}
 	}
 }
+
+// TestWriteCollectedMany shows the first of many, and all where it is asked to.
+func TestWriteCollectedMany(t *testing.T) {
+	var e event.Collected
+	for i := range 10_000 {
+		e.Releases = append(e.Releases, fmt.Sprintf("r%d", i))
+		e.Erased = append(e.Erased, event.Erased{Path: fmt.Sprintf("p%d", i), Also: []string{"a", "b", "c", "d", "e"}})
+		e.Unreached = append(e.Unreached, fmt.Sprintf("u%d", i))
+	}
+	var b bytes.Buffer
+	if err := WriteCollected(Console{W: &b}, e, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(b.String(), "\n"); n != 3*(showRemoved+1)+3 || strings.Count(b.String(), "… and 9980 more (--full shows all)\n") != 3 {
+		t.Errorf("%d lines:\n%s", n, b.String())
+	}
+	if !strings.Contains(b.String(), "erased p0 (0 B, in 0 releases; there also a, b, c and 2 more)\n") {
+		t.Errorf("%s", b.String())
+	}
+	b.Reset()
+	if err := WriteCollected(Console{W: &b}, e, Options{Full: true}); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(b.String(), "\n"); n != 3*10_000+3 || strings.Contains(b.String(), "more") {
+		t.Errorf("%d lines", n)
+	}
+}
