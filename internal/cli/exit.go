@@ -283,7 +283,7 @@ func hint(err error) string {
 		{is[*deploy.RefusedError](err), "Shorten or rename it, or leave it out with \"ignore\"; nothing was published."},
 		{errors.Is(err, storage.ErrInvalidKey), "Rename it, or leave it out with \"ignore\"; where the live release is in its way, deploy once without it."},
 		{errors.Is(err, storage.ErrUnsupported), "The storage does not know what it was asked for: check storage.acl, storage.sse and storage.kmsKeyId."},
-		{is[*plan.CollisionError](err), "Rename one of them; where the live release has it, deploy once without the other; where it is retired, wait, or set releases.retainAssets to 0."},
+		{is[*plan.CollisionError](err), "Rename one of them; where the live release has it, deploy once without the other; where it is retired, first deploy another change with releases.retainAssets 0."},
 		{errors.Is(err, storage.ErrNoBucket), "Create the bucket, or correct storage.bucket, storage.region and storage.endpoint."},
 		{errors.Is(err, storage.ErrCredentials), "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the inputs of the same names, to a valid key of the storage provider."},
 		// Before ErrDenied: a directory has no key.

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pandastack-io/pandastack/internal/event"
+	"github.com/pandastack-io/pandastack/internal/plan"
 )
 
 // editionWithBundle is a version of a site whose bundle is named by its content.
@@ -286,4 +287,25 @@ func retireCrash(t *testing.T, w *world, n int, done bool, later time.Duration, 
 		t.Errorf("%+v", rel.Retired)
 	}
 	w.audit()
+}
+
+// TestRetiredInTheWay: what is in the way of a file of the same name as its
+// folder goes with another change, also where its time would not be over.
+func TestRetiredInTheWay(t *testing.T) {
+	w := newWorld(t)
+	w.mustRetain(0, editionWithBundle(1))
+	w.mustRetain(0, editionWithBundle(2))
+	beside := editionWithBundle(3)
+	beside[bundled(1)+"/x.css"] = "x"
+	var collision *plan.CollisionError
+	if _, err := w.retain(0, beside); !errors.As(err, &collision) || !collision.IsRetired {
+		t.Errorf("got %v", err)
+	}
+	o := w.retaining(0)
+	o.Retain = 0
+	if _, err := Open(t.Context(), o).Deploy(t.Context(), w.desired(editionWithBundle(3))); err != nil {
+		t.Fatal(err)
+	}
+	w.mustRetain(0, beside)
+	w.check(beside)
 }
