@@ -24,7 +24,7 @@ import (
 // One listing finds them; it is made only where the output has files that the
 // site does not. All else that it finds stays foreign, and is said.
 func (r *Run) adopt(ctx context.Context, v *view, a aim) error {
-	if !r.Adopt || a.of != nil || !v.lacks(a.desired) {
+	if !r.Adopt || a.of != nil || a.mend != nil || !v.lacks(a.desired) {
 		return nil
 	}
 	started := r.begin(event.Adopt, "")
@@ -39,7 +39,9 @@ func (r *Run) adopt(ctx context.Context, v *view, a aim) error {
 	if err != nil {
 		return err
 	}
-	v.adopted = make(map[string]bool, len(objects))
+	if v.adopted == nil {
+		v.adopted = make(map[string]bool, len(objects))
+	}
 	for i := range objects {
 		v.adopted[objects[i].Path] = true
 	}

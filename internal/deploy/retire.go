@@ -46,6 +46,9 @@ func (r *Run) compare(ctx context.Context, v *view, a aim) (*plan.Plan, error) {
 	}
 	v.retired = slices.DeleteFunc(slices.Clone(v.retired), func(t state.Retired) bool { return slices.Contains(lost, t.Path) })
 	r.note("something else removed or changed what was retired, which is not the site's any more: " + some(lost))
+	if err := r.adopt(ctx, v, a); err != nil { // what is there may be wanted
+		return nil, err
+	}
 	return r.diff(v, a)
 }
 

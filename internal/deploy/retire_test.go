@@ -309,3 +309,23 @@ func TestRetiredInTheWay(t *testing.T) {
 	w.mustRetain(0, beside)
 	w.check(beside)
 }
+
+// TestAdoptRetired takes over what somebody else put in the place of a retired
+// object that the site has again.
+func TestAdoptRetired(t *testing.T) {
+	w := newWorld(t)
+	w.mustRetain(0, editionWithBundle(1))
+	w.mustRetain(0, editionWithBundle(2))
+	w.put("blog/"+bundled(1), "theirs")
+	w.put("blog/more.css", "theirs, too")
+	back := editionWithBundle(1)
+	back["more.css"] = "more"
+	o := w.retaining(0)
+	o.Adopt = true
+	fin, err := Open(t.Context(), o).Deploy(t.Context(), w.desired(back))
+	if err != nil || fin.Adopted != 2 {
+		t.Fatalf("%+v, %v", fin, err)
+	}
+	back[bundled(2)] = "bundle 2"
+	w.check(back)
+}
