@@ -156,6 +156,7 @@ func (a *app) show(ctx context.Context, l *past, name string) error {
 	e := event.Shown{Target: l.target.name, Largest: []event.File{}, Listed: event.Listed{
 		Release: l.release(*d.Release), Files: len(d.Objects), Bytes: history.Bytes(d.Objects),
 	}}
+	_, e.Erased = l.Remembered(d.Release)
 	kept := history.Retains(d.Release)
 	e.Retired, e.RetiredBytes, e.RetiredUntil = kept.Files, kept.Bytes, kept.Until
 	for _, o := range history.Largest(d.Objects, largest) {

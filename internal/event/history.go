@@ -90,8 +90,11 @@ type Shown struct {
 	// Changes is the difference to its parent. Nil where Changed is.
 	Changes []Change `json:"changes,omitempty"`
 	// Unseen says why there is no difference. Empty: there is one.
-	Unseen  string `json:"unseen,omitempty"`
-	Largest []File `json:"largest"`
+	Unseen string `json:"unseen,omitempty"`
+	// Erased are the files whose bytes were erased from the history: a
+	// rollback leaves them out.
+	Erased  []string `json:"erased,omitempty"`
+	Largest []File   `json:"largest"`
 }
 
 // Side is one of two things that are compared.

@@ -167,12 +167,16 @@ func facts(e event.Shown, o Options) [][2]string {
 	if e.Retired > 0 {
 		retired = fmt.Sprintf("%d, %s, until %s", e.Retired, size(e.RetiredBytes), minute(e.RetiredUntil))
 	}
+	erased := ""
+	if len(e.Erased) > 0 {
+		erased = count(len(e.Erased), "file") + ", which a rollback leaves out"
+	}
 	return [][2]string{
 		{"created", fmt.Sprintf("%s (%s)", r.Created.UTC().Format(time.RFC3339), o.age(r.Created))},
 		{"by", name(r.Actor)}, {"commit", commit}, {"ref", name(r.Ref)}, {"repo", name(r.Repository)}, {"run", run},
 		{"tool", name(r.Tool)}, {"parent", name(r.Parent)}, {"rollback", prefixed("to ", name(r.RollbackTo))}, {"promoted", promoted(r)}, {"forced", forced},
 		{"files", fmt.Sprintf("%d, %s", e.Files, size(e.Bytes))},
-		{"retired", retired},
+		{"retired", retired}, {"erased", erased},
 	}
 }
 
