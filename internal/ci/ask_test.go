@@ -22,7 +22,7 @@ func TestAskGitHub(t *testing.T) {
 	ask := AskGitHub(Run{Provider: GitHub}, "t0ken", env)
 	for s, want := range map[string]Order{"ahead": Newer, "behind": Older, "identical": Same, "diverged": Unknown, "": Unknown, "odd\"": Unknown} {
 		status = s
-		if got := ask(t.Context(), "octo/site", own, earlier); got != want {
+		if got := AskGitHub(Run{Provider: GitHub}, "t0ken", env)(t.Context(), "octo/site", own, earlier); got != want {
 			t.Errorf("%s: %v, want %v", s, got, want)
 		}
 	}
@@ -46,8 +46,63 @@ func TestAskGitHub(t *testing.T) {
 		}
 	}
 	server.Close()
-	if got := ask(t.Context(), "octo/site", own, earlier); got != Unknown {
+	if got := AskGitHub(Run{Provider: GitHub}, "t0ken", env)(t.Context(), "octo/site", own, earlier); got != Unknown {
 		t.Errorf("without an answer: %v", got)
+	}
+}
+
+// TestAskGitHubRedirects: a repository that was renamed is found, and the token
+// stays at the API.
+func TestAskGitHubRedirects(t *testing.T) {
+	own, earlier := strings.Repeat("0a", 20), strings.Repeat("0b", 20)
+	answer := func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"status": "ahead"}`)) }
+	strange := 0
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		strange++
+		answer(w)
+	}))
+	defer elsewhere.Close()
+	target := "/repositories/1/compare"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path != "/repositories/1/compare":
+			http.Redirect(w, r, target, http.StatusMovedPermanently)
+		case r.Header.Get("Authorization") == "Bearer t0ken":
+			answer(w)
+		default:
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	defer server.Close()
+	env := vars{"GITHUB_API_URL": server.URL}.get
+	if got := AskGitHub(Run{Provider: GitHub}, "t0ken", env)(t.Context(), "octo/site", own, earlier); got != Newer {
+		t.Errorf("of a repository that was renamed: %v", got)
+	}
+	target = elsewhere.URL
+	if got := AskGitHub(Run{Provider: GitHub}, "t0ken", env)(t.Context(), "octo/site", own, earlier); got != Unknown || strange != 0 {
+		t.Errorf("%v after %d questions elsewhere", got, strange)
+	}
+}
+
+// TestAskGitHubOnce: a deploy compares the same two commits several times. What
+// was no answer is none again, so that an API that hangs does so once.
+func TestAskGitHubOnce(t *testing.T) {
+	own, earlier := strings.Repeat("0a", 20), strings.Repeat("0b", 20)
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		w.WriteHeader(http.StatusTooManyRequests)
+	}))
+	defer server.Close()
+	ask := AskGitHub(Run{Provider: GitHub}, "t0ken", vars{"GITHUB_API_URL": server.URL}.get)
+	for range 3 {
+		if got := ask(t.Context(), "octo/site", own, earlier); got != Unknown {
+			t.Error(got)
+		}
+	}
+	ask(t.Context(), "octo/site", earlier, own)
+	if asked != 2 {
+		t.Errorf("%d requests for two questions", asked)
 	}
 }
 
