@@ -150,6 +150,22 @@ type empty struct{}
 
 func (empty) Type() string { return "empty" }
 
+// TestJSONGivesNoCommands: in a workflow, the runner reads these lines.
+func TestJSONGivesNoCommands(t *testing.T) {
+	var b bytes.Buffer
+	const forged = "a ##[set-output name=url]b ##[[##["
+	tell(t, JSON(&b), []event.Event{event.Output{Phase: event.Build, Line: forged}, event.Message{Text: "::error::x", Hint: forged}})
+	if strings.Contains(b.String(), "##[") || strings.Contains(b.String(), "\n:") {
+		t.Errorf("a command: %s", &b)
+	}
+	for line := range strings.Lines(b.String()) {
+		var e struct{ Line, Hint string }
+		if err := json.Unmarshal([]byte(line), &e); err != nil || e.Line+e.Hint != forged {
+			t.Errorf("%s: %+v, %v", line, e, err)
+		}
+	}
+}
+
 func TestJSONWithoutFields(t *testing.T) {
 	var b bytes.Buffer
 	s := JSON(&b)
