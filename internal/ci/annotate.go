@@ -1,6 +1,7 @@
 package ci
 
 import (
+	"path/filepath"
 	"strconv"
 	"strings"
 	"unicode"
@@ -39,7 +40,7 @@ func (a *Actions) Annotate(m event.Message) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return try(func() {
-		a.api.IssueCommand(&githubactions.Command{Name: name, Message: clip(text), Properties: properties(m)})
+		a.api.IssueCommand(&githubactions.Command{Name: name, Message: clip(text), Properties: a.properties(m)})
 	})
 }
 
@@ -56,11 +57,11 @@ func command(s event.Severity) (name, title string) {
 	}
 }
 
-func properties(m event.Message) githubactions.CommandProperties {
+func (a *Actions) properties(m event.Message) githubactions.CommandProperties {
 	if m.File == "" {
 		return nil
 	}
-	p := githubactions.CommandProperties{"file": m.File}
+	p := githubactions.CommandProperties{"file": a.inWorkspace(m.File)}
 	if m.Line > 0 {
 		p["line"] = strconv.Itoa(m.Line)
 		if m.Column > 0 {
@@ -68,6 +69,20 @@ func properties(m event.Message) githubactions.CommandProperties {
 		}
 	}
 	return p
+}
+
+// inWorkspace returns a file's name as the runner looks for it: relative to the
+// workspace, wherever the step began.
+func (a *Actions) inWorkspace(file string) string {
+	workspace := a.getenv("GITHUB_WORKSPACE")
+	abs, err := filepath.Abs(file)
+	if workspace == "" || err != nil {
+		return file
+	}
+	if rel, err := filepath.Rel(workspace, abs); err == nil && filepath.IsLocal(rel) {
+		return filepath.ToSlash(rel)
+	}
+	return file
 }
 
 // place is the message's position as text, with a colon and a space behind.
