@@ -28,6 +28,7 @@ type facts struct {
 	settings   *settings // nil: they could not be read
 	meters     []storage.Meter
 	reportFile string // absolute; empty: none is asked for
+	noReport   bool   // one is asked for where it must not be
 }
 
 // recorded reports whether the command is one whose facts are told: it builds
@@ -113,13 +114,12 @@ func commandName(cmd *cobra.Command) string {
 	return cmd.Name()
 }
 
-// prepareReport finds out where the report goes, makes sure that it can, and
-// removes the one of an earlier run, which must not pass for this one's. It is
-// asked first, so that a report that cannot be written stops a run, not a
+// prepareReport finds out where the report goes, and makes sure that it can. It
+// is asked first, so that a report that cannot be written stops a run, not a
 // release.
 func (a *app) prepareReport(cmd *cobra.Command) error {
 	name := a.reportName(cmd)
-	if name == "" || a.reportFile != "" {
+	if name == "" || a.reportFile != "" || a.noReport {
 		return nil
 	}
 	file := a.abs(filepath.FromSlash(name))
@@ -132,9 +132,6 @@ func (a *app) prepareReport(cmd *cobra.Command) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return fail(err)
 	}
-	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fail(err)
-	}
 	probe, err := os.CreateTemp(filepath.Dir(file), ".pandastack-*")
 	if err != nil {
 		return fail(err)
@@ -143,12 +140,27 @@ func (a *app) prepareReport(cmd *cobra.Command) error {
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
-// checkReport refuses a report that a later deploy would publish.
+// checkReport refuses a report that a later deploy would publish. Of any other
+// place it removes what is there: the report of an earlier run must not pass for
+// this one's.
 func (a *app) checkReport(s *settings) error {
-	if a.reportFile == "" || s.Config.OutputDir == "" || !inside(s.output(), a.reportFile) {
+	if a.reportFile == "" {
 		return nil
 	}
-	return &config.Error{Msg: "the report would lie in the output, " + s.Config.OutputDir + ", and be published", Hint: "Name a file outside of it."}
+	if s.Config.OutputDir != "" && inside(s.output(), a.reportFile) {
+		return a.refuseReport("the report would lie in the output, "+s.Config.OutputDir+", and be published", "Name a file outside of it.")
+	}
+	if err := os.Remove(a.reportFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// refuseReport says why the report must not be where it is asked for, and sees
+// to it that it is not, also as what tells of this error.
+func (a *app) refuseReport(msg, hint string) error {
+	a.reportFile, a.noReport = "", true
+	return &config.Error{Msg: msg, Hint: hint}
 }
 
 // inside reports whether a file lies below a directory; both are absolute.
@@ -175,7 +187,8 @@ func (a *app) reportName(cmd *cobra.Command) string {
 	return cmp.Or(strings.TrimSpace(input), strings.TrimSpace(a.Getenv(set.Variable)))
 }
 
-// writeReport writes the report, whole or not at all.
+// writeReport writes the report, whole or not at all. Where it cannot, no output
+// names it, and no older one is left.
 func (a *app) writeReport(rec report.Record) error {
 	if a.reportFile == "" {
 		return nil
@@ -183,6 +196,15 @@ func (a *app) writeReport(rec report.Record) error {
 	if a.world != nil {
 		a.world.Made(a.reportFile)
 	}
+	err := writeRecord(a.reportFile, rec)
+	if err != nil {
+		_ = os.Remove(a.reportFile) // most often there is none
+		a.reportFile = ""
+	}
+	return err
+}
+
+func writeRecord(file string, rec report.Record) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -190,7 +212,7 @@ func (a *app) writeReport(rec report.Record) error {
 	if err := enc.Encode(rec); err != nil {
 		return err
 	}
-	dir := filepath.Dir(a.reportFile)
+	dir := filepath.Dir(file)
 	if err := os.MkdirAll(dir, 0o755); err != nil { // the build may have removed it
 		return err
 	}
@@ -202,7 +224,7 @@ func (a *app) writeReport(rec report.Record) error {
 	// Later steps, under another user, read it.
 	err = errors.Join(err, f.Chmod(0o644), f.Close())
 	if err == nil {
-		err = os.Rename(f.Name(), a.reportFile)
+		err = os.Rename(f.Name(), file)
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))

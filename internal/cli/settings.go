@@ -130,6 +130,9 @@ func (a *app) read(layers ...*config.Layer) (string, *config.Layer, error) {
 		}
 	}
 	path := a.abs(name)
+	if path == a.reportFile {
+		return "", nil, a.refuseReport("the report would take the place of the configuration, "+name, "Name another file.")
+	}
 	file, err := a.parse(name, path, origin, given)
 	return path, file, err
 }
