@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -55,15 +56,17 @@ func listing(names []string) string {
 }
 
 // isStep reports whether this run is a step of the Action: in a workflow,
-// without arguments, and with the input that is always set.
+// without arguments, and with the input that is always set. Where an expression
+// left that one empty, it is still there.
 func (a *app) isStep(args []string) bool {
-	return a.actions != nil && len(args) == 0 && a.actions.Input(commandInput) != ""
+	set := func(kv string) bool { return strings.HasPrefix(kv, "INPUT_COMMAND=") }
+	return a.actions != nil && len(args) == 0 && slices.ContainsFunc(a.Environ, set)
 }
 
 // stepArgs returns the command line that the inputs ask for. The error is a
 // *usageError.
 func (a *app) stepArgs() ([]string, error) {
-	command := a.actions.Input(commandInput)
+	command := cmp.Or(a.actions.Input(commandInput), "deploy")
 	if !slices.Contains(actionCommands, command) {
 		hint := didYouMean(config.Nearest(command, actionCommands))
 		if hint == "" {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -299,10 +300,16 @@ func (a *app) configCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if !a.json {
-				return s.WriteText(a.Stdout.W)
+			var text bytes.Buffer // all values are JSON
+			write := s.WriteText
+			if a.json {
+				write = s.WriteJSON
 			}
-			return s.WriteJSON(a.Stdout.W)
+			if err := write(&text); err != nil {
+				return err
+			}
+			_, err = a.Stdout.W.Write(report.Inert(text.Bytes()))
+			return err
 		},
 	}
 	a.addFlags(cmd, nil)
