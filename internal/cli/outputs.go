@@ -22,7 +22,7 @@ var outputs = []struct{ name, help string }{
 	{"requests", "how many requests the storage got"},
 	{"purged-urls", "how many URLs the CDNs were told to forget"},
 	{"duration", "how long it took, in seconds"},
-	{"superseded", "whether a newer deploy was here first, true or false; the step is green then, and nothing was published"},
+	{"superseded", "whether a newer deploy, or a rollback of this version, was here first, true or false; the step is green then, and nothing was published"},
 	{"report", "the file that the input report named, relative to the workspace"},
 }
 

@@ -30,7 +30,7 @@ const (
 	Unproved    Result = "unproved"    // visitors did not get the release
 	NotFound    Result = "not_found"   // no such bucket, release or path
 	Locked      Result = "locked"      // another deploy holds the site
-	Superseded  Result = "superseded"  // a newer deploy was here first
+	Superseded  Result = "superseded"  // a newer deploy, or a rollback, was here first
 	Denied      Result = "denied"      // credentials
 	Changes     Result = "changes"     // plan --exit-code found some
 	Damaged     Result = "damaged"     // verify found damage

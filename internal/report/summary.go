@@ -66,7 +66,7 @@ func outcomeOf(r Record) string {
 	case Partial:
 		return "❌ The live site is partly changed"
 	case Superseded:
-		return "⏭️ Nothing published, because a newer deploy was here first"
+		return "⏭️ Nothing published, because a newer deploy or a rollback was here first"
 	case Damaged:
 		return "❌ The bucket is not as its records say"
 	case Interrupted:
