@@ -17,6 +17,7 @@ import (
 	"github.com/pandastack-io/pandastack/internal/ci"
 	"github.com/pandastack-io/pandastack/internal/config"
 	"github.com/pandastack-io/pandastack/internal/event"
+	"github.com/pandastack-io/pandastack/internal/isolation"
 	"github.com/pandastack-io/pandastack/internal/report"
 	"github.com/pandastack-io/pandastack/internal/storage"
 )
@@ -28,6 +29,7 @@ type facts struct {
 	settings   *settings // nil: they could not be read
 	meters     []storage.Meter
 	reportFile string // absolute; empty: none is asked for
+	reportTop  string // the report, or the highest directory that is made for it
 	noReport   bool   // one is asked for where it must not be
 }
 
@@ -129,6 +131,10 @@ func (a *app) prepareReport(cmd *cobra.Command) error {
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
 		return fail(fmt.Errorf("%s is a directory", name))
 	}
+	a.reportTop = file
+	for dir := filepath.Dir(file); missing(dir); dir = filepath.Dir(dir) {
+		a.reportTop = dir
+	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return fail(err)
 	}
@@ -138,6 +144,11 @@ func (a *app) prepareReport(cmd *cobra.Command) error {
 	}
 	a.reportFile = file
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+func missing(dir string) bool {
+	_, err := os.Lstat(dir)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // checkReport refuses a report that a later deploy would publish. Of any other
@@ -193,9 +204,10 @@ func (a *app) writeReport(rec report.Record) error {
 	if a.reportFile == "" {
 		return nil
 	}
-	if a.world != nil {
-		a.world.Made(a.reportFile)
+	if a.world == nil { // it failed before it knew the site
+		a.world, a.exposed = isolation.Enter(isolation.Options{Dir: repository(a.Dir), Getenv: a.Getenv})
 	}
+	a.world.Made(a.reportTop)
 	err := writeRecord(a.reportFile, rec)
 	if err != nil {
 		_ = os.Remove(a.reportFile) // most often there is none
