@@ -151,7 +151,7 @@ func (a *app) begin(ctx context.Context, s *settings, t *target, preview bool) (
 	return deploy.Open(ctx, deploy.Options{
 		Site: t.site, Target: t.name, Live: t.live, State: t.state, Aside: t.aside, MixedPaths: t.mixedPaths, Usage: t.usage,
 		BaseURL: base, Variants: purgeVariants(s), Purgers: purgers, Tool: "pandastack " + Version(), Sink: a.sink,
-		Guards: guards(s), Keep: *s.Config.Releases.Keep, KeepFor: s.KeepFor(), Retain: s.RetainAssets(), Force: s.on("force"), Adopt: s.on("adopt"), LockTimeout: s.LockTimeout(), Order: a.order(who, s),
+		Guards: guards(s), Keep: *s.Config.Releases.Keep, KeepFor: s.KeepFor(), Retain: s.RetainAssets(), Force: s.on("force"), Adopt: s.on("adopt"), LockTimeout: s.LockTimeout(), Order: order(who, s, a.ask(s)),
 		Owner: state.Owner{
 			Repository: who.Repository, RunID: who.RunID, RunAttempt: who.RunAttempt, RunURL: who.RunURL, Actor: who.Actor, Host: who.Host,
 		},
@@ -171,9 +171,13 @@ func guards(s *settings) plan.Guards {
 	}
 }
 
+// ask returns who is asked about commits that the clone does not know, or nil.
+func (a *app) ask(s *settings) ci.Ask {
+	return ci.AskGitHub(a.run, s.Secret("github-token").Reveal(), a.Getenv)
+}
+
 // order compares this run with the newest one that the site has seen.
-func (a *app) order(who ci.Run, s *settings) func(context.Context, state.Mark) deploy.Order {
-	ask := ci.AskGitHub(who, s.Secret("github-token").Reveal(), a.Getenv)
+func order(who ci.Run, s *settings, ask ci.Ask) func(context.Context, state.Mark) deploy.Order {
 	return func(ctx context.Context, m state.Mark) deploy.Order {
 		earlier := ci.Run{Repository: m.Repository, Commit: m.Commit, RunID: m.RunID, RunAttempt: m.RunAttempt}
 		switch ci.Compare(ctx, who, earlier, s.root, ask) {

@@ -104,10 +104,10 @@ func (a *app) promotion(ctx context.Context, s *settings, t *target, from string
 // orderOf compares what came from another environment with the newest that the
 // site has seen: by its commit, and else by this run.
 func (a *app) orderOf(ctx context.Context, s *settings) func(context.Context, state.Source, state.Mark) deploy.Order {
-	who := ci.Complete(ctx, a.run, s.root)
+	who, ask := ci.Complete(ctx, a.run, s.root), a.ask(s)
 	return func(ctx context.Context, source state.Source, m state.Mark) deploy.Order {
 		who := who
 		who.Repository, who.Commit = source.Repository, source.Commit
-		return a.order(who, s)(ctx, m)
+		return order(who, s, ask)(ctx, m)
 	}
 }
