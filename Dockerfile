@@ -38,10 +38,12 @@ COPY --from=build /out/ /
 ENTRYPOINT ["/usr/local/bin/pandastack"]
 
 # Builds of sites run in here: Node.js is the LTS release, npm comes with it,
-# corepack brings pnpm and yarn, and git tells the commit that is deployed.
+# corepack brings pnpm and yarn, and git tells the commit that is deployed. The
+# checkout of CircleCI needs ssh.
+# https://circleci.com/docs/custom-images/#required-tools-for-primary-containers
 FROM ${NODE_IMAGE}
 RUN apt-get update \
- && apt-get install -y --no-install-recommends bash ca-certificates git \
+ && apt-get install -y --no-install-recommends bash ca-certificates git openssh-client \
  && apt-get clean && rm -rf /var/lib/apt/lists/*
 # Builds do not run as root here: as the workspace's owner, or where that is
 # root as this user, which owns nothing else.
