@@ -53,11 +53,12 @@ var rooms = map[string][]string{
 	"internal/cdn/cdntest/bunnyfake":      {"internal/cdn", "internal/cdn/cdntest"},
 	"internal/cdn/cdntest/webhookfake":    {"internal/cdn", "internal/cdn/cdntest"},
 	"internal/testbed":                    {},
+	"bench":                               {"internal/testbed"},
 }
 
 // onlyInTests are rooms that the program itself never links.
 var onlyInTests = []string{
-	"internal/storage/storagetest", "internal/testbed", "internal/cdn/cdntest",
+	"internal/storage/storagetest", "internal/testbed", "internal/cdn/cdntest", "bench",
 	"internal/cdn/cdntest/cloudflarefake", "internal/cdn/cdntest/cloudfrontfake", "internal/cdn/cdntest/fastlyfake",
 	"internal/cdn/cdntest/bunnyfake", "internal/cdn/cdntest/webhookfake",
 }

@@ -17,8 +17,8 @@ const s3rverVersion = "3.7.1"
 func S3rver(t testing.TB) *S3 {
 	t.Helper()
 	bin, err := once("s3rver@"+s3rverVersion, filepath.Join("node_modules", ".bin", "s3rver"), func(root, dir string) error {
-		return whole(root, dir, func(tmp string) *exec.Cmd {
-			return exec.CommandContext(t.Context(), "npm", "install", "--no-audit", "--no-fund", "--prefix", tmp, "s3rver@"+s3rverVersion)
+		return whole(root, dir, func(tmp string) (*exec.Cmd, error) {
+			return exec.CommandContext(t.Context(), "npm", "install", "--no-audit", "--no-fund", "--prefix", tmp, "s3rver@"+s3rverVersion), nil
 		})
 	})
 	if err != nil {

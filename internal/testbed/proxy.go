@@ -45,7 +45,7 @@ func NewCountingProxy(t testing.TB, target string) *CountingProxy {
 	if err != nil {
 		t.Fatalf("testbed: %v", err)
 	}
-	transport := &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}
+	transport := &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true}
 	p := &CountingProxy{forward: &httputil.ReverseProxy{
 		Transport: transport,
 		Rewrite: func(r *httputil.ProxyRequest) {

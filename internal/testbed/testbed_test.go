@@ -53,7 +53,7 @@ func TestInstallOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			bin, err := install(t.Context(), "tool", "example.com/cmd/tool", "v1.2.3")
+			bin, err := install(t.Context(), tool{name: "tool", pkg: "example.com/cmd/tool", version: "v1.2.3"})
 			if err != nil {
 				t.Error(err)
 				return
@@ -69,9 +69,25 @@ func TestInstallOnce(t *testing.T) {
 	}
 }
 
+// TestInstallInModule installs what "go install pkg@version" refuses.
+func TestInstallInModule(t *testing.T) {
+	calls := fakeGo(t, `cat go.mod > "$GOBIN/tool"`)
+	bin, err := install(t.Context(), tool{name: "t", pkg: "example.com/cmd/tool/v2", version: "v2.3.4", module: "example.com/cmd", tags: "a,b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "module install\n\ngo 1.26.0\n\nrequire example.com/cmd v2.3.4\n\ntool example.com/cmd/tool/v2\n"
+	if b, err := os.ReadFile(bin); err != nil || string(b) != want {
+		t.Errorf("built in the module %q, %v", b, err)
+	}
+	if b, _ := os.ReadFile(calls); string(b) != "install -tags a,b -mod=mod example.com/cmd/tool/v2\n" {
+		t.Errorf("the Go command was called with\n%s", b)
+	}
+}
+
 func TestInstallFails(t *testing.T) {
 	fakeGo(t, `touch "$GOBIN/half"; echo "no such module" >&2; exit 1`)
-	_, err := install(t.Context(), "tool", "example.com/cmd/tool", "v1")
+	_, err := install(t.Context(), tool{name: "tool", pkg: "example.com/cmd/tool", version: "v1"})
 	if err == nil || !strings.Contains(err.Error(), "go install example.com/cmd/tool@v1: exit status 1\nno such module") {
 		t.Errorf("got %v", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -26,14 +27,26 @@ import (
 // CacheEnv names the variable that overrides where tools are kept.
 const CacheEnv = "PANDASTACK_TEST_CACHE"
 
-// tools are the programs that Tool installs: name, package, version.
-var tools = []struct{ name, pkg, version string }{
-	{"minio", "github.com/minio/minio", "v0.0.0-20260212201848-7aac2a2c5b7c"},
-	{"versitygw", "github.com/versity/versitygw/cmd/versitygw", "v1.8.0"},
-	{"gofakes3", "github.com/johannesboyne/gofakes3/cmd/gofakes3", "v1.2.0"},
-	{"hugo", "github.com/gohugoio/hugo", "v0.165.0"},
-	{"rclone", "github.com/rclone/rclone", "v1.76.0"},
-	{"act", "github.com/nektos/act", "v0.2.89"},
+// tool is a program that Tool installs.
+type tool struct {
+	name, pkg, version string
+	tags               string // build tags, separated by commas
+	// module is set for a program whose own go.mod has replacements, so that
+	// "go install pkg@version" refuses it: the module that has it. It is built
+	// as a tool of a module of ours.
+	module string
+}
+
+var tools = []tool{
+	{name: "minio", pkg: "github.com/minio/minio", version: "v0.0.0-20260212201848-7aac2a2c5b7c"},
+	{name: "versitygw", pkg: "github.com/versity/versitygw/cmd/versitygw", version: "v1.8.0"},
+	{name: "gofakes3", pkg: "github.com/johannesboyne/gofakes3/cmd/gofakes3", version: "v1.2.0"},
+	{name: "hugo", pkg: "github.com/gohugoio/hugo", version: "v0.165.0"},
+	{name: "hugo-deploy", pkg: "github.com/gohugoio/hugo", version: "v0.165.0", tags: "withdeploy"},
+	{name: "rclone", pkg: "github.com/rclone/rclone", version: "v1.76.0"},
+	{name: "act", pkg: "github.com/nektos/act", version: "v0.2.89"},
+	{name: "mc", pkg: "github.com/minio/mc", version: "v0.0.0-20250313080218-cf909e1063a9"},
+	{name: "s5cmd", pkg: "github.com/peak/s5cmd/v2", version: "v2.3.0", module: "github.com/peak/s5cmd/v2"},
 }
 
 // Tool returns the path of a pinned tool, which it installs first where it is
@@ -42,15 +55,24 @@ var tools = []struct{ name, pkg, version string }{
 // for one of them. It fails the test where the tool cannot be installed.
 func Tool(t testing.TB, name string) string {
 	t.Helper()
-	i := slices.IndexFunc(tools, func(e struct{ name, pkg, version string }) bool { return e.name == name })
+	i := slices.IndexFunc(tools, func(e tool) bool { return e.name == name })
 	if i < 0 {
 		t.Fatalf("testbed: no tool is called %q", name)
 	}
-	bin, err := install(t.Context(), tools[i].name, tools[i].pkg, tools[i].version)
+	bin, err := install(t.Context(), tools[i])
 	if err != nil {
 		t.Fatalf("testbed: %v", err)
 	}
 	return bin
+}
+
+// Version returns the version of a tool that Tool installs, and "" for others.
+func Version(name string) string {
+	i := slices.IndexFunc(tools, func(e tool) bool { return e.name == name })
+	if i < 0 {
+		return ""
+	}
+	return tools[i].version
 }
 
 // Cache returns the directory that Tool installs into, for what tests download
@@ -78,10 +100,10 @@ func cacheRoot() (string, error) {
 	return filepath.Join(dir, "pandastack-test"), nil
 }
 
-// install returns the path of the binary of pkg@version, building it where it
-// is not there yet.
-func install(ctx context.Context, name, pkg, version string) (string, error) {
-	return once(name+"@"+version, binaryName(pkg), func(root, dir string) error { return build(ctx, root, dir, pkg+"@"+version) })
+// install returns the path of the tool's binary, building it where it is not
+// there yet.
+func install(ctx context.Context, e tool) (string, error) {
+	return once(e.name+"@"+e.version, binaryName(e.pkg), func(root, dir string) error { return build(ctx, root, dir, e) })
 }
 
 // once returns the path of a file below a directory of the cache, which
@@ -115,33 +137,54 @@ func exists(name string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
+// majorVersion is the last element of an import path that the Go command leaves
+// out of the name of a binary.
+var majorVersion = regexp.MustCompile(`/v[0-9]+$`)
+
 func binaryName(pkg string) string {
+	name := path.Base(majorVersion.ReplaceAllString(pkg, ""))
 	if runtime.GOOS == "windows" {
-		return path.Base(pkg) + ".exe"
+		return name + ".exe"
 	}
-	return path.Base(pkg)
+	return name
 }
 
 // build installs a Go program into dir.
-func build(ctx context.Context, root, dir, what string) error {
-	return whole(root, dir, func(tmp string) *exec.Cmd {
-		cmd := exec.CommandContext(ctx, "go", "install", what)
+func build(ctx context.Context, root, dir string, e tool) error {
+	return whole(root, dir, func(tmp string) (*exec.Cmd, error) {
+		args := []string{"install"}
+		if e.tags != "" {
+			args = append(args, "-tags", e.tags)
+		}
+		if e.module == "" {
+			args = append(args, e.pkg+"@"+e.version)
+		} else {
+			args = append(args, "-mod=mod", e.pkg)
+			mod := fmt.Sprintf("module install\n\ngo 1.26.0\n\nrequire %s %s\n\ntool %s\n", e.module, e.version, e.pkg)
+			if err := os.WriteFile(filepath.Join(tmp, "go.mod"), []byte(mod), 0o644); err != nil {
+				return nil, err
+			}
+		}
+		cmd := exec.CommandContext(ctx, "go", args...)
 		// GOBIN cannot be set when cross-compiling, and GOFLAGS of the project
 		// (-mod=vendor) do not fit the module of another.
 		cmd.Env = append(os.Environ(), "GOBIN="+tmp, "CGO_ENABLED=0", "GOFLAGS=", "GOOS=", "GOARCH=", "GOWORK=off")
-		return cmd
+		return cmd, nil
 	})
 }
 
 // whole lets a command install into a directory of its own and renames it to
 // dir, so that dir never holds half a program.
-func whole(root, dir string, command func(tmp string) *exec.Cmd) error {
+func whole(root, dir string, command func(tmp string) (*exec.Cmd, error)) error {
 	tmp, err := os.MkdirTemp(root, ".install-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	cmd := command(tmp)
+	cmd, err := command(tmp)
+	if err != nil {
+		return err
+	}
 	cmd.Dir = tmp
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, strings.TrimSpace(string(out)))

@@ -1,0 +1,107 @@
+// Package bench measures pandastack beside other tools that publish a directory
+// to object storage: generated sites, a real S3 server on this machine, and the
+// physical limits of the same run. docs/performance.md says how to run it, and
+// holds what it found.
+//
+// Only its own test, behind the build tag bench, runs it.
+package bench
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/pandastack-io/pandastack/internal/testbed"
+)
+
+// Options says what is measured.
+type Options struct {
+	Files  []int    // sizes of the sites
+	Rounds int      // how often each command runs; the figures are medians
+	Tools  []string // names of Tools; empty: all
+	Seed   uint64   // of the sites
+	// Changed is the share of the files that the third step changes: 0.01.
+	Changed float64
+	// Delay is added to each request in a pass of its own. 0: no such pass.
+	Delay time.Duration
+	// DelayFiles and DelayTools are the part of Files and Tools of that pass.
+	DelayFiles []int
+	DelayTools []string
+	// Large is the size of one file, in bytes, whose deploy is measured for its
+	// memory. 0: none.
+	Large   int64
+	Command string // that measures the same, for the record
+}
+
+// Run measures all of it and returns the record. It needs some 16 kB for each
+// byte of Options' largest site in the temporary directory, and fails the test
+// where the site that pandastack leaves is not the site that was generated.
+func Run(t testing.TB, o Options) *Record {
+	t.Helper()
+	b := &bed{TB: t, o: o, dir: t.TempDir(), server: testbed.MinIO(t)}
+	b.program = buildProgram(t, b.dir)
+	b.tools = b.installed(o.Tools)
+	r := &Record{Command: o.Command, Machine: thisMachine(), Seed: o.Seed, Changed: o.Changed, Server: "minio " + testbed.Version("minio"), Versions: b.versions, Missing: b.missing}
+	r.Program = b.measureProgram()
+	for _, n := range o.Files {
+		b.measureSite(r, n)
+	}
+	if o.Large > 0 {
+		r.Large = b.measureLarge(o.Large)
+	}
+	return r
+}
+
+// bed is what a run works with.
+type bed struct {
+	testing.TB
+	o        Options
+	dir      string // for all that is written
+	program  string // ours
+	server   *testbed.S3
+	tools    []Tool
+	versions map[string]string
+	missing  []string // tools that are not installed here
+}
+
+// measureSite measures everything about a site of n files.
+func (b *bed) measureSite(r *Record, n int) {
+	trees, err := Site{Files: n, Seed: b.o.Seed, Changed: b.o.Changed}.Write(filepath.Join(b.dir, fmt.Sprint("site-", n)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer removeAll(b, trees.Dir)
+	r.Sites = append(r.Sites, SiteFacts{Files: n, Bytes: trees.Bytes(), Changed: trees.Changed, Renamed: trees.Renamed, Deleted: trees.Deleted})
+	direct := &lane{bed: b, trees: trees, endpoint: b.server.Endpoint}
+	for round := range b.o.Rounds {
+		r.Runs = append(r.Runs, direct.floors(round)...)
+		for i := range b.tools { // another one begins in each round
+			r.Runs = append(r.Runs, direct.cycle(b.tools[(i+round)%len(b.tools)], round)...)
+		}
+	}
+	r.Traffic = append(r.Traffic, b.countRequests(trees)...)
+	if b.o.Delay > 0 && slices.Contains(b.o.DelayFiles, n) {
+		r.Runs = append(r.Runs, b.measureDelayed(trees)...)
+	}
+}
+
+// measureDelayed measures a site as one does who is far from the storage.
+func (b *bed) measureDelayed(trees *Trees) []Sample {
+	proxy := testbed.NewCountingProxy(b, b.server.Endpoint)
+	far := &lane{bed: b, trees: trees, endpoint: proxy.URL, delay: b.o.Delay, proxy: proxy}
+	var all []Sample
+	for round := range b.o.Rounds {
+		all = append(all, far.proxyFloor(round))
+		proxy.Around(delayed(b.o.Delay))
+		all = append(all, far.floors(round)...)
+		for _, tool := range b.tools {
+			if len(b.o.DelayTools) == 0 || slices.Contains(b.o.DelayTools, tool.Name) {
+				all = append(all, far.cycle(tool, round)...)
+			}
+		}
+		proxy.Around(nil)
+	}
+	return all
+}

@@ -1,0 +1,242 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"golang.org/x/sync/errgroup"
+)
+
+// Limit is the tool of samples that are limits, not programs.
+const Limit = "limit"
+
+// The limits, as steps of Limit.
+const (
+	LimitHash      = "walk + SHA-256"
+	LimitPut       = "raw PUTs"         // of all files, at the best concurrency
+	LimitSmallPuts = "1,000 small PUTs" // of smallSize bytes, at the same
+	LimitTrip      = "round trip"
+	LimitProxyTrip = "round trip, proxy without delay"
+)
+
+const (
+	smallPuts, smallSize = 1000, 4 << 10
+	trips                = 31
+	// sweepFiles is how many files find out the best concurrency.
+	sweepFiles = 1000
+)
+
+// sweep are the numbers of workers that are tried.
+var sweep = []int{8, 16, 32, 64, 128}
+
+// floors measures the limits of a round.
+func (l *lane) floors(round int) []Sample {
+	l.Helper()
+	bucket := l.server.NewBucket(l)
+	defer l.emptyBucket(bucket)
+	names := slices.Sorted(maps.Keys(l.trees.First.Files))
+	if l.workers == 0 {
+		l.workers = l.bestWorkers(bucket, names)
+	}
+	small := make([]byte, smallSize)
+	samples := []Sample{
+		l.limit(LimitPut, l.workers, func(ctx context.Context) error { return l.putFiles(ctx, bucket, names, l.workers) }),
+		l.limit(LimitSmallPuts, l.workers, func(ctx context.Context) error {
+			c := l.client(l.workers)
+			return each(ctx, smallPuts, l.workers, func(ctx context.Context, i int) error {
+				return c.send(ctx, http.MethodPut, bucket, fmt.Sprint("small/", i), small)
+			})
+		}),
+		l.trip(LimitTrip, bucket),
+	}
+	if l.delay == 0 {
+		samples = append(samples, l.limit(LimitHash, runtime.GOMAXPROCS(0), func(ctx context.Context) error { return hashTree(ctx, l.trees.First.Dir) }))
+	}
+	for i := range samples {
+		samples[i].Round = round
+	}
+	return samples
+}
+
+// proxyFloor is what the way through the proxy costs by itself.
+func (l *lane) proxyFloor(round int) Sample {
+	l.Helper()
+	bucket := l.server.NewBucket(l)
+	defer l.emptyBucket(bucket)
+	s := l.trip(LimitProxyTrip, bucket)
+	s.Round = round
+	return s
+}
+
+// limit measures a function of this process.
+func (l *lane) limit(step string, workers int, f func(context.Context) error) Sample {
+	l.Helper()
+	cpu, started := ownCPU(), time.Now()
+	if err := f(l.Context()); err != nil {
+		l.Fatalf("%s: %v", step, err)
+	}
+	s := Sample{Files: len(l.trees.First.Files), Delay: l.delay.Seconds(), Tool: Limit, Step: step, Wall: time.Since(started).Seconds(), Workers: workers}
+	if l.proxy == nil { // which works in this process, too
+		s.CPU = (ownCPU() - cpu).Seconds()
+	}
+	l.Logf("%6d files, %3.0f ms, %-14s %-8s %7.4f s, %d workers", s.Files, s.Delay*1000, s.Tool, s.Step, s.Wall, workers)
+	return s
+}
+
+// trip measures one small GET on a connection that is open.
+func (l *lane) trip(step, bucket string) Sample {
+	l.Helper()
+	c := l.client(1)
+	if err := c.send(l.Context(), http.MethodPut, bucket, "trip", []byte("x")); err != nil {
+		l.Fatal(err)
+	}
+	var walls []float64
+	for range trips {
+		started := time.Now()
+		if err := c.send(l.Context(), http.MethodGet, bucket, "trip", nil); err != nil {
+			l.Fatal(err)
+		}
+		walls = append(walls, time.Since(started).Seconds())
+	}
+	return Sample{Files: len(l.trees.First.Files), Delay: l.delay.Seconds(), Tool: Limit, Step: step, Wall: median(walls), Workers: 1}
+}
+
+// bestWorkers returns the concurrency at which a part of the site goes up
+// fastest.
+func (l *lane) bestWorkers(bucket string, names []string) int {
+	l.Helper()
+	names = names[:min(len(names), sweepFiles)]
+	best, least := 0, time.Duration(0)
+	for _, workers := range sweep {
+		started := time.Now()
+		if err := l.putFiles(l.Context(), bucket, names, workers); err != nil {
+			l.Fatal(err)
+		}
+		if took := time.Since(started); best == 0 || took < least {
+			best, least = workers, took
+		}
+	}
+	return best
+}
+
+// putFiles reads and sends files, and does nothing else.
+func (l *lane) putFiles(ctx context.Context, bucket string, names []string, workers int) error {
+	c := l.client(workers)
+	return each(ctx, len(names), workers, func(ctx context.Context, i int) error {
+		body, err := os.ReadFile(filepath.Join(l.trees.First.Dir, filepath.FromSlash(names[i])))
+		if err != nil {
+			return err
+		}
+		return c.send(ctx, http.MethodPut, bucket, names[i], body)
+	})
+}
+
+func each(ctx context.Context, n, workers int, f func(ctx context.Context, i int) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(workers)
+	for i := range n {
+		g.Go(func() error { return f(ctx, i) })
+	}
+	return g.Wait()
+}
+
+// hashTree walks a directory and hashes all files, on all cores.
+func hashTree(ctx context.Context, dir string) error {
+	names := make(chan string, 256)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer close(names)
+		return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			select {
+			case names <- name:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	})
+	for range runtime.GOMAXPROCS(0) {
+		g.Go(func() error {
+			buf := make([]byte, 256<<10)
+			for name := range names {
+				if err := hashFile(name, buf); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func hashFile(name string, buf []byte) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close() // read only
+	h := sha256.New()
+	// Without the methods that io.Copy would prefer to the buffer.
+	_, err = io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{f}, buf)
+	h.Sum(nil)
+	return err
+}
+
+// client is as little of an S3 client as a server accepts: one signature and
+// one request, on connections that stay open.
+type client struct {
+	http             *http.Client
+	signer           *v4.Signer
+	keys             aws.Credentials
+	endpoint, region string
+}
+
+func (l *lane) client(workers int) *client {
+	return &client{
+		http:   &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers, DisableCompression: true}},
+		signer: v4.NewSigner(), keys: aws.Credentials{AccessKeyID: l.server.AccessKey, SecretAccessKey: l.server.SecretKey},
+		endpoint: l.endpoint, region: l.server.Region,
+	}
+}
+
+// send makes one request and reads its answer. The body is not hashed.
+func (c *client) send(ctx context.Context, method, bucket, key string, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, method, c.endpoint+"/"+bucket+"/"+key, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	const unsigned = "UNSIGNED-PAYLOAD"
+	req.Header.Set("X-Amz-Content-Sha256", unsigned)
+	if err := c.signer.SignHTTP(ctx, c.keys, req, unsigned, "s3", c.region, time.Now()); err != nil {
+		return err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return errors.New(method + " " + key + ": " + resp.Status)
+	}
+	return nil
+}
