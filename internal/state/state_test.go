@@ -2,7 +2,6 @@ package state
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"flag"
 	"fmt"
@@ -344,34 +343,5 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 		_, _ = DecodeIntent(bytes.NewReader(b), testSite)
-	})
-}
-
-func BenchmarkRelease(b *testing.B) {
-	rel := Release{ID: "01a", Site: testSite}
-	for i := range 10_000 {
-		d := storage.Digest(sha256.Sum256([]byte{byte(i), byte(i >> 8)}))
-		rel.Objects = append(rel.Objects, Object{Path: fmt.Sprintf("docs/%05d/index.html", i), Size: int64(i), SHA256: d, Headers: storage.Headers{storage.ContentType: "text/html; charset=utf-8"}, ETag: d.String()[:32]})
-	}
-	encoded, err := EncodeRelease(&rel)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Run("encode", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := EncodeRelease(&rel); err != nil {
-				b.Fatal(err)
-			}
-		}
-		b.ReportMetric(float64(len(encoded))/float64(len(rel.Objects)), "bytes/file")
-	})
-	b.Run("decode", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := DecodeRelease(bytes.NewReader(encoded), testSite); err != nil {
-				b.Fatal(err)
-			}
-		}
 	})
 }
