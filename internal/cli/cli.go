@@ -76,6 +76,7 @@ type app struct {
 	world   *isolation.World        // where the site's commands run; nil: not entered
 	exposed error                   // why they run as root; nil: they do not
 	role    aws.CredentialsProvider // of the role that is assumed; nil: none yet
+	profiles profiles
 }
 
 // Main runs the program and returns its exit code.
@@ -100,6 +101,9 @@ func Main(ctx context.Context, args []string, world IO) int {
 	cmd.SetOut(world.Stdout.W)
 	cmd.SetErr(world.Stderr.W)
 	ran, err := cmd.ExecuteContextC(ctx)
+	if stopErr := a.profiles.stop(); err == nil {
+		err = stopErr
+	}
 	return a.report(ctx, ran, err)
 }
 
@@ -127,6 +131,8 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	a.addFlags(root, deployFlags)
+	a.profiles.addFlags(root)
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.profiles.start() }
 	root.AddCommand(deploy, a.planCommand(), a.buildCommand(), a.configCommand(), a.schemaCommand(), a.rollbackCommand(), a.promoteCommand(), a.unlockCommand(), a.purgeCommand(), a.initCommand(), a.versionCommand())
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(a.releasesCommand(), a.showCommand(), a.diffCommand(), a.blameCommand(), a.verifyCommand(), a.gcCommand())

@@ -67,7 +67,11 @@ func unknownFlag(cmd *cobra.Command, name string) error {
 		return e
 	}
 	var names []string
-	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
 	if near := config.Nearest(name, names); near != "" {
 		e.hint = didYouMean("--" + near)
 	}
