@@ -21,7 +21,11 @@ type Options struct {
 	Files  []int    // sizes of the sites
 	Rounds int      // how often each command runs; the figures are medians
 	Tools  []string // names of Tools; empty: all
-	Seed   uint64   // of the sites
+	// ManyRounds and ManyTools are the same for sites of more than manyFiles,
+	// where a command takes minutes.
+	ManyRounds int
+	ManyTools  []string
+	Seed       uint64 // of the sites
 	// Changed is the share of the files that the third step changes: 0.01.
 	Changed float64
 	// Delay is added to each request in a pass of its own. 0: no such pass.
@@ -35,9 +39,12 @@ type Options struct {
 	Command string // that measures the same, for the record
 }
 
-// Run measures all of it and returns the record. It needs some 16 kB for each
-// byte of Options' largest site in the temporary directory, and fails the test
-// where the site that pandastack leaves is not the site that was generated.
+// manyFiles is the largest site that all tools publish in all rounds.
+const manyFiles = 10_000
+
+// Run measures all of it and returns the record. In the temporary directory it
+// takes some three times the size of the largest site. It fails the test where
+// the site that pandastack leaves is not the site that was generated.
 func Run(t testing.TB, o Options) *Record {
 	t.Helper()
 	b := &bed{TB: t, o: o, dir: t.TempDir(), server: testbed.MinIO(t)}
@@ -75,13 +82,17 @@ func (b *bed) measureSite(r *Record, n int) {
 	defer removeAll(b, trees.Dir)
 	r.Sites = append(r.Sites, SiteFacts{Files: n, Bytes: trees.Bytes(), Changed: trees.Changed, Renamed: trees.Renamed, Deleted: trees.Deleted})
 	direct := &lane{bed: b, trees: trees, endpoint: b.server.Endpoint}
-	for round := range b.o.Rounds {
+	rounds, tools := b.o.Rounds, b.tools
+	if n > manyFiles {
+		rounds, tools = b.o.ManyRounds, b.among(b.o.ManyTools)
+	}
+	for round := range rounds {
 		r.Runs = append(r.Runs, direct.floors(round)...)
-		for i := range b.tools { // another one begins in each round
-			r.Runs = append(r.Runs, direct.cycle(b.tools[(i+round)%len(b.tools)], round)...)
+		for i := range tools { // another one begins in each round
+			r.Runs = append(r.Runs, direct.cycle(tools[(i+round)%len(tools)], round)...)
 		}
 	}
-	r.Traffic = append(r.Traffic, b.countRequests(trees)...)
+	r.Traffic = append(r.Traffic, b.countRequests(trees, tools)...)
 	if b.o.Delay > 0 && slices.Contains(b.o.DelayFiles, n) {
 		r.Runs = append(r.Runs, b.measureDelayed(trees)...)
 	}
@@ -96,12 +107,22 @@ func (b *bed) measureDelayed(trees *Trees) []Sample {
 		all = append(all, far.proxyFloor(round))
 		proxy.Around(delayed(b.o.Delay))
 		all = append(all, far.floors(round)...)
-		for _, tool := range b.tools {
-			if len(b.o.DelayTools) == 0 || slices.Contains(b.o.DelayTools, tool.Name) {
-				all = append(all, far.cycle(tool, round)...)
-			}
+		for _, tool := range b.among(b.o.DelayTools) {
+			all = append(all, far.cycle(tool, round)...)
 		}
 		proxy.Around(nil)
 	}
 	return all
+}
+
+// among returns the tools with the given names, and ours; all where no name is
+// given.
+func (b *bed) among(names []string) []Tool {
+	var tools []Tool
+	for _, t := range b.tools {
+		if len(names) == 0 || t.Name == Ours || slices.Contains(names, t.Name) {
+			tools = append(tools, t)
+		}
+	}
+	return tools
 }

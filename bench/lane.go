@@ -128,13 +128,13 @@ func (l *lane) step(tool Tool, step string, j Job) Sample {
 	return s
 }
 
-// countRequests takes each tool through the steps once more, with a proxy that
+// countRequests takes tools through the steps once more, with a proxy that
 // counts. What that costs in time is not looked at.
-func (b *bed) countRequests(trees *Trees) []Sample {
+func (b *bed) countRequests(trees *Trees, tools []Tool) []Sample {
 	proxy := testbed.NewCountingProxy(b, b.server.Endpoint)
 	counted := &lane{bed: b, trees: trees, endpoint: proxy.URL, proxy: proxy}
 	var all []Sample
-	for _, tool := range b.tools {
+	for _, tool := range tools {
 		all = append(all, counted.cycle(tool, 0)...)
 	}
 	return all

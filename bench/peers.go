@@ -57,7 +57,7 @@ var Tools = []Tool{
 		},
 	},
 	{
-		Name: "hugo deploy", Install: "hugo-deploy", Compares: "MD5 with the ETag", Prepare: prepareHugo,
+		Name: "hugo deploy, tuned", Install: "hugo-deploy", Compares: "MD5 with the ETag", Prepare: prepareHugo,
 		Args: func(j Job) []string {
 			return []string{"deploy", "--source", j.Scratch, "--target", "bench", "--maxDeletes", "-1", "--workers", "32"}
 		},

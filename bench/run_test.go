@@ -13,24 +13,29 @@ import (
 	"time"
 )
 
+// quick are the tools that do not take an hour for a large site.
+const quick = "rclone, tuned;hugo deploy, tuned;s5cmd sync;mc mirror"
+
 var (
 	files   = flag.String("files", "2000,10000,100000", "sizes of the sites")
 	rounds  = flag.Int("rounds", 5, "how often each command runs")
+	many    = flag.Int("many-rounds", 3, "the same for sites of more than 10,000 files")
+	some    = flag.String("many-tools", quick, "tools for these, separated by semicolons; empty: all")
 	tools   = flag.String("tools", "", "names of the tools beside pandastack, separated by semicolons; empty: all")
 	seed    = flag.Uint64("seed", 1, "of the generated sites")
 	changed = flag.Float64("changed", 0.01, "share of the files that change")
 	delay   = flag.Duration("delay", 30*time.Millisecond, "added to each request in a pass of its own; 0: no such pass")
 	far     = flag.String("delay-files", "2000", "sizes of the sites of that pass")
-	remote  = flag.String("delay-tools", "pandastack;rclone, tuned;hugo deploy;s5cmd sync;mc mirror", "tools of that pass, separated by semicolons; empty: all")
+	remote  = flag.String("delay-tools", quick, "tools of that pass, separated by semicolons; empty: all")
 	large   = flag.Int64("large", 0, "size of one large file, in bytes: its deploy is measured, too")
-	out     = flag.String("out", "", "folder for the results, which it must be empty of: performance.json, .md and .svg; empty: they are only printed")
+	out     = flag.String("out", "", "folder in which performance.json, .md and .svg are written; empty: none")
 	publish = flag.String("page", "", "page whose marked part becomes the tables, and beside which the record and the plot are written")
 )
 
 // TestMeasure runs the benchmark.
 func TestMeasure(t *testing.T) {
 	o := Options{
-		Files: numbers(t, *files), Rounds: *rounds, Tools: list(*tools), Seed: *seed, Changed: *changed,
+		Files: numbers(t, *files), Rounds: *rounds, ManyRounds: *many, ManyTools: list(*some), Tools: list(*tools), Seed: *seed, Changed: *changed,
 		Delay: *delay, DelayFiles: numbers(t, *far), DelayTools: list(*remote), Large: *large, Command: commandLine(),
 	}
 	r := Run(t, o)
