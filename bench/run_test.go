@@ -38,6 +38,9 @@ func TestMeasure(t *testing.T) {
 		Files: numbers(t, *files), Rounds: *rounds, ManyRounds: *many, ManyTools: list(*some), Tools: list(*tools), Seed: *seed, Changed: *changed,
 		Delay: *delay, DelayFiles: numbers(t, *far), DelayTools: list(*remote), Large: *large, Command: commandLine(),
 	}
+	if *publish != "" { // not to find out after hours that it has no place
+		insert(t, *publish, "")
+	}
 	r := Run(t, o)
 	text := r.Markdown()
 	t.Logf("\n%s", text)
@@ -46,18 +49,24 @@ func TestMeasure(t *testing.T) {
 		results(t, *out, r)
 	}
 	if *publish != "" {
-		page, err := os.ReadFile(*publish)
-		if err != nil {
-			t.Fatal(err)
-		}
-		whole, err := Insert(string(page), "\n"+text+"\n![Wall time of each tool](performance.svg)\n\n")
-		if err != nil {
-			t.Fatal(err)
-		}
 		dir, name := filepath.Split(*publish)
-		write(t, dir, name, whole)
+		write(t, dir, name, insert(t, *publish, "\n"+text+"\n![Wall time of each tool](performance.svg)\n\n"))
 		results(t, dir, r)
 	}
+}
+
+// insert returns a page with text in its marked part.
+func insert(t *testing.T, name, text string) string {
+	t.Helper()
+	page, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := Insert(string(page), text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return whole
 }
 
 // results writes the record and the plot.
