@@ -76,6 +76,7 @@ type app struct {
 	world   *isolation.World        // where the site's commands run; nil: not entered
 	exposed error                   // why they run as root; nil: they do not
 	role    aws.CredentialsProvider // of the role that is assumed; nil: none yet
+
 	profiles profiles
 }
 
