@@ -137,25 +137,40 @@ type Traffic struct {
 	Requests map[string]int `json:"requests"`
 	Sent     int64          `json:"sent"`     // bytes of bodies, without headers
 	Received int64          `json:"received"` // the same, of the answers
+	// Probing is the time from the first PROBE to the end of the last one, in
+	// seconds.
+	Probing float64 `json:"probing,omitempty"`
 }
 
 // summarize counts requests by what they do.
 func summarize(requests []testbed.Request) *Traffic {
 	t := &Traffic{Requests: map[string]int{}}
+	var first, last time.Time
 	for _, r := range requests {
-		t.Requests[does(r)]++
+		what := does(r)
+		t.Requests[what]++
 		t.Sent += r.Sent
 		t.Received += r.Received
+		if what == probe && (first.IsZero() || r.Begun.Before(first)) {
+			first = r.Begun
+		}
+		if what == probe && r.Ended.After(last) {
+			last = r.Ended
+		}
 	}
+	t.Probing = last.Sub(first).Seconds()
 	return t
 }
+
+// probe is what a request does that only tries out a bucket.
+const probe = "PROBE"
 
 func does(r testbed.Request) string {
 	has := func(name string) bool { _, ok := r.Query[name]; return ok }
 	object := strings.Count(strings.Trim(r.Path, "/"), "/") > 0
 	switch {
 	case strings.Contains(r.Path, "/"+stateDir+"probe/") || strings.HasSuffix(r.Query.Get("prefix"), stateDir+"probe/"):
-		return "PROBE"
+		return probe
 	case has("uploads") || has("uploadId"):
 		return "PART"
 	case has("delete"):

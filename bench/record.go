@@ -89,6 +89,25 @@ func (r *Record) good(c Case) (Sample, bool) {
 	return s, ok && s.Failed == "" && s.Wrong == nil
 }
 
+// probing returns the median of the seconds that probes took, as far as a proxy
+// saw them: in the pass that counts, or at a distance. 0: not known.
+func (r *Record) probing(files int, delay float64) float64 {
+	samples := r.Traffic
+	if delay > 0 {
+		samples = r.Runs
+	}
+	var all []float64
+	for _, s := range samples {
+		if s.Files == files && s.Delay == delay && s.Tool == Ours && s.Step == StepCold && s.Traffic != nil {
+			all = append(all, s.Traffic.Probing)
+		}
+	}
+	if all == nil {
+		return 0
+	}
+	return median(all)
+}
+
 // median returns the middle value, or the mean of the two in the middle. It
 // sorts the values, of which there is at least one.
 func median(values []float64) float64 {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -163,6 +164,28 @@ func TestPage(t *testing.T) {
 	}
 	if _, err := Insert(string(b), "x\n"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestProbing: the time from the first probe's beginning to the last one's end,
+// and the median of several rounds.
+func TestProbing(t *testing.T) {
+	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
+	request := func(path string, begun, ended int) testbed.Request {
+		return testbed.Request{Method: "PUT", Path: path, Begun: at(begun), Ended: at(ended)}
+	}
+	got := summarize([]testbed.Request{
+		request("/b/.pandastack/head", 1, 2), request("/b/.pandastack/probe/a", 4, 9), request("/b/.pandastack/probe/b", 3, 5), request("/b/x", 10, 20),
+	})
+	if got.Probing != 6 {
+		t.Errorf("%v seconds", got.Probing)
+	}
+	cold := func(delay, seconds float64) Sample {
+		return Sample{Files: 1, Delay: delay, Tool: Ours, Step: StepCold, Traffic: &Traffic{Probing: seconds}}
+	}
+	r := &Record{Runs: []Sample{cold(0.03, 2), cold(0.03, 9), cold(0.03, 3), {Files: 1, Tool: Ours, Step: StepCold}}, Traffic: []Sample{cold(0, 1)}}
+	if near, far := r.probing(1, 0), r.probing(1, 0.03); near != 1 || far != 3 || r.probing(2, 0) != 0 {
+		t.Errorf("%v and %v seconds", near, far)
 	}
 }
 

@@ -61,6 +61,9 @@ func (r *Record) times(b *strings.Builder, s SiteFacts, delay float64) {
 		rows = append(rows, row)
 	}
 	table(b, rows)
+	if p := r.probing(s.Files, delay); p > 0 {
+		fmt.Fprintf(b, "\nThe probe of a new bucket, which is part of %s's cold deploy, took %s s through the proxy.\n", Ours, seconds(p))
+	}
 	r.limits(b, s, delay)
 }
 
@@ -96,7 +99,7 @@ func (r *Record) limits(b *strings.Builder, s SiteFacts, delay float64) {
 }
 
 // methods are what requests do, in the order in which they are shown.
-var methods = []string{"PUT", "PART", "COPY", "DELETE", "BATCH", "LIST", "HEAD", "GET", "POST", "PROBE"}
+var methods = []string{"PUT", "PART", "COPY", "DELETE", "BATCH", "LIST", "HEAD", "GET", "POST", probe}
 
 // requests writes what each tool asked for at each step.
 func (r *Record) requests(b *strings.Builder, s SiteFacts) {
@@ -126,6 +129,9 @@ func (t *Traffic) text() string {
 	for _, m := range methods {
 		if n := t.Requests[m]; n > 0 {
 			parts = append(parts, group(int64(n))+" "+m)
+		}
+		if m == probe && t.Probing > 0 {
+			parts[len(parts)-1] += " (" + seconds(t.Probing) + " s)"
 		}
 	}
 	return cmp.Or(strings.Join(parts, ", "), "none") + fmt.Sprintf("; %s / %s", megabytesOf(t.Sent), megabytesOf(t.Received))

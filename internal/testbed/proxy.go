@@ -22,6 +22,9 @@ type Request struct {
 	Status   int   // of the answer; 0 where the connection was cut
 	Sent     int64 // body bytes of the request that the proxy read
 	Received int64 // body bytes of the answer
+	// Begun and Ended are when it came, and when its answer was written; Ended
+	// is zero before that.
+	Begun, Ended time.Time
 }
 
 // CountingProxy stands in front of a server, records each request and forwards
@@ -112,7 +115,7 @@ func (p *CountingProxy) serve(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		req.Status, req.Sent, req.Received = rec.status, body.n.Load(), rec.n
+		req.Status, req.Sent, req.Received, req.Ended = rec.status, body.n.Load(), rec.n, time.Now()
 		p.open--
 	}()
 	handler.ServeHTTP(rec, r)
@@ -120,7 +123,7 @@ func (p *CountingProxy) serve(w http.ResponseWriter, r *http.Request) {
 
 // begin notes a request and returns what handles it.
 func (p *CountingProxy) begin(r *http.Request) (*Request, http.Handler) {
-	req := &Request{Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.Query(), Header: r.Header.Clone(), Host: r.Host}
+	req := &Request{Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.Query(), Header: r.Header.Clone(), Host: r.Host, Begun: time.Now()}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.requests = append(p.requests, req)
