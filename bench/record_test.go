@@ -132,7 +132,9 @@ func TestRatios(t *testing.T) {
 func TestRatiosOfFailures(t *testing.T) {
 	r := example(t)
 	for i := range r.Runs {
-		if r.Runs[i].Tool == Ours {
+		if r.Runs[i].Tool == Ours && r.Runs[i].Step == StepCold {
+			r.Runs[i].Failed = "exit status 1"
+		} else if r.Runs[i].Tool == Ours {
 			r.Runs[i].Wrong = &Wrong{Missing: 1}
 		}
 	}
