@@ -105,6 +105,9 @@ func (a *app) deploy(ctx context.Context, s *settings) error {
 	if err != nil {
 		return err
 	}
+	if t.dir != "" && !a.world.Within(t.dir) {
+		return s.Error("storage.path", "a link leads from "+t.dir+" out of the workspace", "Remove the link, or name the directory itself.")
+	}
 	if err := t.keepOutOfGit(s.root); err != nil {
 		return err
 	}
@@ -242,6 +245,9 @@ func (a *app) build(ctx context.Context, s *settings) error {
 
 // scan reads the output.
 func (a *app) scan(ctx context.Context, s *settings, t *target) ([]site.File, error) {
+	if !a.world.Within(s.output()) {
+		return nil, &site.OutputError{Dir: s.output(), Err: site.ErrOutside}
+	}
 	started := time.Now()
 	a.sink.Emit(event.PhaseStarted{Phase: event.Scan, Detail: s.Config.OutputDir})
 	var total int64

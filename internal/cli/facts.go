@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"cmp"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -208,15 +209,16 @@ func (a *app) writeReport(rec report.Record) error {
 		a.world, a.exposed = isolation.Enter(isolation.Options{Dir: repository(a.Dir), Getenv: a.Getenv})
 	}
 	a.world.Made(a.reportTop)
-	err := writeRecord(a.reportFile, rec)
+	err := a.writeRecord(rec)
 	if err != nil {
-		_ = os.Remove(a.reportFile) // most often there is none
 		a.reportFile = ""
 	}
 	return err
 }
 
-func writeRecord(file string, rec report.Record) error {
+// writeRecord writes the report without following a link that the build may
+// have put in its way.
+func (a *app) writeRecord(rec report.Record) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -224,22 +226,45 @@ func writeRecord(file string, rec report.Record) error {
 	if err := enc.Encode(rec); err != nil {
 		return err
 	}
-	dir := filepath.Dir(file)
+	dir := a.world.Above(a.reportFile)
 	if err := os.MkdirAll(dir, 0o755); err != nil { // the build may have removed it
 		return err
 	}
-	f, err := os.CreateTemp(dir, ".pandastack-*")
+	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(b.Bytes())
+	defer root.Close()
+	name, err := filepath.Rel(dir, a.reportFile)
+	if err != nil {
+		return err
+	}
+	err = replaceFile(root, name, b.Bytes())
+	if err != nil {
+		_ = root.Remove(name) // most often there is none
+	}
+	return err
+}
+
+// replaceFile writes a file below root, whole or not at all, and makes the
+// directories that are missing.
+func replaceFile(root *os.Root, name string, data []byte) error {
+	if err := root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	temp := filepath.Join(filepath.Dir(name), ".pandastack-"+rand.Text())
+	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
 	// Later steps, under another user, read it.
 	err = errors.Join(err, f.Chmod(0o644), f.Close())
 	if err == nil {
-		err = os.Rename(f.Name(), file)
+		err = root.Rename(temp, name)
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
+		return errors.Join(err, root.Remove(temp))
 	}
 	return nil
 }

@@ -216,6 +216,39 @@ func (w *World) Made(dir string) {
 	w.mine = append(w.mine, dir)
 }
 
+// Within reports whether a name in the workspace still leads into it. A build
+// may have put links in the place of directories, and they would lead us to
+// files that are closed to it: what is read there would be published, and what
+// is written there changed. It holds from the end of the build on, when nobody
+// puts anything there any more. Names elsewhere are nobody else's choice, and
+// where commands run as we do, there is nothing that is closed to them.
+func (w *World) Within(name string) bool {
+	if w.User == nil || !inside(w.dir, name) {
+		return true
+	}
+	top, err := filepath.EvalSymlinks(w.dir)
+	if err != nil {
+		return false
+	}
+	for ; inside(w.dir, name); name = filepath.Dir(name) {
+		if exists(name) {
+			real, err := filepath.EvalSymlinks(name)
+			return err == nil && inside(top, real)
+		}
+	}
+	return false
+}
+
+// Above returns a directory above a file that is the one that was meant: in the
+// workspace of another user, who may have put links to anywhere in it, the
+// workspace itself.
+func (w *World) Above(file string) string {
+	if w.User != nil && inside(w.dir, file) {
+		return w.dir
+	}
+	return filepath.Dir(file)
+}
+
 func exists(name string) bool {
 	_, err := os.Lstat(name)
 	return err == nil

@@ -14,6 +14,9 @@ var (
 	ErrNoOutput = errors.New("the output directory does not exist")
 	// ErrNotDir says that the output is a file.
 	ErrNotDir = errors.New("the output is not a directory")
+	// ErrOutside says that a link leads from the output directory's name to a
+	// place that the build, which may have made it, cannot read itself.
+	ErrOutside = errors.New("the output directory is a link out of the workspace")
 	// ErrEmptyOutput says that nothing is left to publish.
 	ErrEmptyOutput = errors.New("the output directory holds nothing to publish")
 	// ErrRefused says that the output holds what must not, or cannot, be
@@ -28,7 +31,7 @@ var (
 type OutputError struct {
 	Dir     string
 	Ignored int   // entries left out; a directory that was not entered counts once
-	Err     error // ErrNoOutput, ErrNotDir or ErrEmptyOutput
+	Err     error // ErrNoOutput, ErrNotDir, ErrOutside or ErrEmptyOutput
 }
 
 // Error returns the cause and the directory in one line.
@@ -49,6 +52,9 @@ func (e *OutputError) Unwrap() error { return e.Err }
 
 // Hint says in one sentence what to do.
 func (e *OutputError) Hint() string {
+	if errors.Is(e.Err, ErrOutside) {
+		return `Let the build write into the workspace, and set "outputDir" to that directory itself.`
+	}
 	if e.Ignored > 0 {
 		return `Check the patterns in "ignore": they leave out everything that the build wrote.`
 	}
