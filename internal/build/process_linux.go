@@ -18,11 +18,16 @@ import (
 // https://man7.org/linux/man-pages/man2/PR_SET_CHILD_SUBREAPER.2const.html
 func adoptOrphans() { _ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
 
+// EndStragglers ends what commands in a world have left behind, also those of
+// git that a build told it to run. No command must be running. It must come
+// before anything is opened again that was closed to the build.
+func EndStragglers() error { return endStragglers(stragglerGrace) }
+
 // endStragglers kills what commands that have ended left behind, and waits
 // until it is gone. All of it descends from us, because we adopt orphans, and
-// is in another session than our own git commands are: a process can leave its
-// session for a new one, never for another's. The error wraps errStragglers
-// where some is there after the grace time.
+// is in another session than ours: a process can leave its session for a new
+// one, never for another's. Our own git commands do not run meanwhile. The error
+// wraps errStragglers where some is there after the grace time.
 func endStragglers(grace time.Duration) error {
 	for deadline := time.Now().Add(grace); ; time.Sleep(2 * time.Millisecond) {
 		left := stragglers()

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 
+	"github.com/pandastack-io/pandastack/internal/build"
 	"github.com/pandastack-io/pandastack/internal/ci"
 	"github.com/pandastack-io/pandastack/internal/event"
 	"github.com/pandastack-io/pandastack/internal/isolation"
@@ -37,6 +38,11 @@ func (a *app) introduce(ctx context.Context, s *settings) {
 func (a *app) leave() {
 	if a.world == nil {
 		return
+	}
+	if a.world.User != nil {
+		if err := build.EndStragglers(); err != nil {
+			a.say(event.Warning, err.Error()+": they may reach the runner's files", "Do not trust the rest of the job.")
+		}
 	}
 	if err := a.world.Leave(); err != nil {
 		a.say(event.Warning, "some files do not have their owner back: "+err.Error(), "Give them back with chown.")

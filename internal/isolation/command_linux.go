@@ -26,6 +26,8 @@ func (u *User) Start(cmd *exec.Cmd) error {
 		return cmd.Start()
 	}
 	u.assume(cmd)
+	// What the command leaves behind becomes ours, to be ended.
+	_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 	started := make(chan error)
 	go func() {
 		// The mark belongs to a thread and its children, and is for ever: the
