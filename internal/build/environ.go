@@ -29,6 +29,16 @@ var withheld = []string{
 	"FASTLY_API_TOKEN", "FASTLY_API_KEY", "BUNNY_API_KEY",
 	"CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY", "CLOUDFLARE_EMAIL", "CLOUDFLARE_API_USER_SERVICE_KEY",
 	"CF_API_TOKEN", "CF_API_KEY", "CF_API_EMAIL",
+	// With which other CIs prove to a cloud who the run is, or with which a job
+	// gets such a proof. GitLab's CI_JOB_TOKEN is not among them: it gets none,
+	// and .npmrc files name it for GitLab's own package registry.
+	// https://circleci.com/docs/openid-connect-tokens/
+	// https://support.atlassian.com/bitbucket-cloud/docs/integrate-pipelines-with-resource-servers-using-oidc/
+	// https://buildkite.com/docs/agent/v3/cli-oidc
+	// https://learn.microsoft.com/azure/devops/pipelines/build/variables#system-variables
+	// https://docs.gitlab.com/ci/secrets/id_token_authentication/ (CI_JOB_JWT: before GitLab 17)
+	"CIRCLE_OIDC_TOKEN", "CIRCLE_OIDC_TOKEN_V2", "BITBUCKET_STEP_OIDC_TOKEN", "BUILDKITE_AGENT_ACCESS_TOKEN",
+	"SYSTEM_ACCESSTOKEN", "CI_JOB_JWT", "CI_JOB_JWT_V1", "CI_JOB_JWT_V2",
 	// The job's token, and the files through which a step changes the job.
 	"GITHUB_TOKEN", "GH_TOKEN",
 	"GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY",

@@ -43,6 +43,11 @@ func TestEnviron(t *testing.T) {
 			want: []string{"ACTIONSX=kept", "INPUTS=kept"},
 		},
 		{
+			name: "nor what proves to a cloud which run of another CI this is",
+			env:  []string{"CIRCLE_OIDC_TOKEN=a", "CIRCLE_OIDC_TOKEN_V2=a", "BITBUCKET_STEP_OIDC_TOKEN=a", "BUILDKITE_AGENT_ACCESS_TOKEN=a", "SYSTEM_ACCESSTOKEN=a", "CI_JOB_JWT=a", "CI_JOB_JWT_V1=a", "CI_JOB_JWT_V2=a", "CIRCLE_SHA1=kept"},
+			want: []string{"CIRCLE_SHA1=kept"},
+		},
+		{
 			name:    "nor a secret by another name",
 			env:     []string{"MY_KEY=s3cret", "PADDED= s3cret\n", "LONGER=s3cret2", "EMPTY=", "BLANK= "},
 			secrets: []string{"s3cret\n", "", "  "},

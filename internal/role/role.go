@@ -42,9 +42,17 @@ const (
 	timeout     = 15 * time.Second // one attempt
 	attempts    = 3
 	maxBackoff  = time.Second
-	// home is the region whose endpoint serves where none is named.
-	home = "us-east-1"
 )
+
+// homes are the regions whose endpoints serve where none is named, by the
+// partition of the role: those of one know nothing of another.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+var homes = map[string]string{"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+
+func (o Options) home() string {
+	partition := strings.Split(o.ARN, ":")[1] // check has seen it
+	return cmp.Or(homes[partition], homes["aws"])
+}
 
 // Options say which role to assume, and with what. ARN and Token are required.
 type Options struct {
@@ -54,7 +62,8 @@ type Options struct {
 	// Duration is how long the credentials last, between MinDuration and
 	// MaxDuration; 0: DefaultDuration. Before that they are renewed.
 	Duration time.Duration
-	// Region is the one whose endpoint is asked; empty: us-east-1.
+	// Region is the one whose endpoint is asked; empty: us-east-1, or the like of
+	// it in the role's partition.
 	Region string
 	// Endpoint replaces AWS's own: the identity token goes there. It is https,
 	// or this machine.
@@ -122,7 +131,7 @@ func New(o Options) (aws.CredentialsProvider, error) {
 // for Options alone to say.
 func (o Options) client() *sts.Client {
 	so := sts.Options{
-		Region: cmp.Or(o.Region, home), Credentials: aws.AnonymousCredentials{}, AppID: "pandastack", Logger: logging.Nop{},
+		Region: cmp.Or(o.Region, o.home()), Credentials: aws.AnonymousCredentials{}, AppID: "pandastack", Logger: logging.Nop{},
 		HTTPClient: &http.Client{
 			Timeout: timeout,
 			// The token is for the endpoint, and so is all else.

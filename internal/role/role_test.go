@@ -227,3 +227,28 @@ func TestOptions(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestHome asks in the role's own partition where no region is named: STS of
+// another one does not know it.
+func TestHome(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>")
+	}))
+	defer server.Close()
+	for arn, want := range map[string]string{
+		"arn:aws:iam::111122223333:role/r":        "us-east-1",
+		"arn:aws-cn:iam::111122223333:role/r":     "cn-north-1",
+		"arn:aws-us-gov:iam::111122223333:role/r": "us-gov-west-1",
+		"arn:minio:iam:::role/r":                  "us-east-1",
+	} {
+		p, err := role.New(role.Options{ARN: arn, Endpoint: server.URL, Token: func(context.Context) (string, error) { return "token", nil }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var refused *role.Error
+		if _, err := p.Retrieve(t.Context()); !errors.As(err, &refused) || refused.Region != want {
+			t.Errorf("%s: %+v, want one of %s", arn, refused, want)
+		}
+	}
+}
