@@ -44,10 +44,11 @@ func NewIssuer(t testing.TB) *Issuer {
 	mux.HandleFunc("GET /.well-known/openid-configuration", i.discovery)
 	mux.HandleFunc("GET /jwks", i.keys)
 	mux.HandleFunc("GET /token", i.token)
-	srv := httptest.NewServer(mux)
+	srv := httptest.NewUnstartedServer(mux)
+	i.URL = "http://" + srv.Listener.Addr().String()
+	i.RequestURL = i.URL + "/token?api-version=2.0"
+	srv.Start()
 	t.Cleanup(srv.Close)
-	i.URL = srv.URL
-	i.RequestURL = srv.URL + "/token?api-version=2.0"
 	return i
 }
 
