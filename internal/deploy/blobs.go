@@ -132,10 +132,9 @@ func (s *shelf) displace(ctx context.Context, v *view, changes []plan.Change) er
 
 // intact returns a *ForeignError where the live object is not this one.
 func (s *shelf) intact(ctx context.Context, o *state.Object) error {
-	obj, err := s.Live.Get(ctx, o.Path)
+	now, err := storage.Stat(ctx, s.Live, o.Path)
 	if err == nil {
-		obj.Body.Close()
-		if obj.ETag == o.ETag {
+		if now.ETag == o.ETag {
 			return nil
 		}
 		if ours, _ := s.vouch(ctx, o); ours {

@@ -3,7 +3,6 @@ package deploy
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -158,18 +157,14 @@ func (r *Run) unmoved(p *plan.Plan) map[storage.Digest]storage.CopySource {
 
 // unchanged returns ErrPrecondition where the key is not as the plan has it.
 func (u *upload) unchanged(ctx context.Context, c plan.Change) error {
-	obj, err := u.Live.Get(ctx, c.Path())
+	now, err := storage.Stat(ctx, u.Live, c.Path())
 	switch {
 	case notExist(err) && c.Old == nil:
 		return nil
 	case err != nil && !notExist(err):
 		return err
+	case err == nil && c.Old != nil && now.ETag == c.Old.ETag:
+		return nil
 	}
-	if err == nil {
-		err = obj.Body.Close()
-		if c.Old != nil && obj.ETag == c.Old.ETag {
-			return err
-		}
-	}
-	return errors.Join(&storage.Error{Op: "copy", Key: c.Path(), Err: storage.ErrPrecondition}, err)
+	return &storage.Error{Op: "copy", Key: c.Path(), Err: storage.ErrPrecondition}
 }
