@@ -1,3 +1,5 @@
+//go:build e2e
+
 package build
 
 import (
@@ -16,7 +18,7 @@ import (
 // to, leaves behind in a session of its own.
 func TestEndStragglers(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Fatal("this needs root, as .ci/run has: only root gives commands another user")
+		t.Fatal("this needs root: only root gives commands another user")
 	}
 	u := &isolation.User{UID: 64646, GID: 64646}
 	cmd := exec.Command("/bin/sh", "-c", "setsid sleep 60 >/dev/null & echo $!; sleep 0.2")

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build unix && e2e
 
 package cli
 
@@ -17,7 +17,7 @@ import (
 // that are closed to it where we read and write after it.
 func TestLinksOfBuild(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Fatal("this needs root, as .ci/run has: only root gives a build another user")
+		t.Fatal("this needs root: only root gives a build another user")
 	}
 	for name, test := range map[string]struct {
 		build string // CLOSED is the directory
