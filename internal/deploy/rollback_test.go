@@ -369,3 +369,40 @@ func TestRollbackToLive(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestRollbackMeetsForeignObject: copies are not conditional on what they
+// replace, so what somebody else puts there once the old bytes are displaced is
+// found by a look at it, and stays.
+func TestRollbackMeetsForeignObject(t *testing.T) {
+	for _, path := range []string{"index.html", "back.html"} { // overwritten, created
+		t.Run(path, func(t *testing.T) {
+			w := newWorld(t)
+			w.must(v1.with(tree{"back.html": "back"}))
+			second := w.must(v1.with(tree{"index.html": "home 2"}))
+			w.spy.intercept(func(op string, done func() error) error {
+				err := done()
+				if strings.HasPrefix(op, "PUT ") && strings.Contains(op, "/intents/") {
+					w.spy.intercept(func(op string, done func() error) error {
+						if op == "GET blog/"+path {
+							w.spy.intercept(nil)
+							w.put("blog/"+path, "late")
+						}
+						return done()
+					})
+				}
+				return err
+			})
+			_, err := w.rollback("")
+			var foreign *ForeignError
+			if !errors.As(err, &foreign) || !slices.Equal(foreign.Paths, []string{path}) {
+				t.Errorf("got %v", err)
+			}
+			if got := w.files()[path]; got != "late" {
+				t.Errorf("%s is %q", path, got)
+			}
+			if w.head().Live != second.Release {
+				t.Errorf("live is %s", w.head().Live)
+			}
+		})
+	}
+}
