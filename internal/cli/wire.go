@@ -13,6 +13,7 @@ import (
 	"github.com/pandastack-io/pandastack/internal/config"
 	"github.com/pandastack-io/pandastack/internal/deploy"
 	"github.com/pandastack-io/pandastack/internal/event"
+	"github.com/pandastack-io/pandastack/internal/pace"
 	"github.com/pandastack-io/pandastack/internal/state"
 	"github.com/pandastack-io/pandastack/internal/storage"
 	"github.com/pandastack-io/pandastack/providers/local"
@@ -44,6 +45,7 @@ func (t *target) usage() storage.Usage {
 		}
 		sum.BytesSent += u.BytesSent
 		sum.BytesReceived += u.BytesReceived
+		sum.SlowDowns += u.SlowDowns
 	}
 	return sum
 }
@@ -90,7 +92,7 @@ func (a *app) openLocal(s *settings, c *config.Storage) (*target, error) {
 func (a *app) openS3(ctx context.Context, s *settings, c *config.Storage) (*target, error) {
 	o := s3.Options{
 		Provider: c.Provider, Bucket: c.Bucket, Region: c.Region, Endpoint: c.Endpoint, AccountID: c.AccountID,
-		PathStyle: c.PathStyle, ACL: c.ACL, SSE: c.SSE, KMSKeyID: c.KMSKeyID, Workers: deploy.DefaultWorkers,
+		PathStyle: c.PathStyle, ACL: c.ACL, SSE: c.SSE, KMSKeyID: c.KMSKeyID, Workers: pace.Most,
 	}
 	var err error
 	if o.Credentials, err = a.credentials(ctx, s, c); err != nil {

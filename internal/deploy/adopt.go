@@ -11,7 +11,6 @@ import (
 	"sync"
 
 	"github.com/dustin/go-humanize/english"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/pandastack-io/pandastack/internal/event"
 	"github.com/pandastack-io/pandastack/internal/plan"
@@ -169,14 +168,13 @@ func (r *Run) compareAll(ctx context.Context, desired []Desired, s *survey) ([]s
 	var mu sync.Mutex
 	var objects []state.Object
 	n := 0
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(r.Workers)
+	g, gctx := r.pace.Group(ctx)
 	for _, d := range desired {
 		info, ok := s.foreign[d.Path]
 		if !ok {
 			continue
 		}
-		g.Go(func() error {
+		g.Go(0, func() error {
 			o, there, err := r.describe(gctx, d, info)
 			mu.Lock()
 			defer mu.Unlock()

@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/pandastack-io/pandastack/internal/plan"
 	"github.com/pandastack-io/pandastack/internal/state"
 	"github.com/pandastack-io/pandastack/internal/storage"
@@ -109,15 +107,14 @@ func (s *shelf) retain(v *view) {
 // with them what is deleted later without a condition: where there is nothing
 // to copy, this is looked at.
 func (s *shelf) displace(ctx context.Context, v *view, changes []plan.Change) error {
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(s.Workers)
+	g, gctx := s.pace.Group(ctx)
 	for _, c := range changes {
 		b, known := s.blobs[c.Old.SHA256]
 		if !known {
-			g.Go(func() error { return s.displaceOne(gctx, c.Old) })
+			g.Go(0, func() error { return s.displaceOne(gctx, c.Old) })
 			b = state.Blob{SHA256: c.Old.SHA256, Size: c.Old.Size}
 		} else if c.Op == plan.Delete {
-			g.Go(func() error { return s.intact(gctx, c.Old) })
+			g.Go(0, func() error { return s.intact(gctx, c.Old) })
 		}
 		last := v.head.Live
 		if c.Retired != nil {

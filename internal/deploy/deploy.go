@@ -11,6 +11,7 @@ import (
 	"github.com/pandastack-io/pandastack/internal/cdn"
 	"github.com/pandastack-io/pandastack/internal/event"
 	"github.com/pandastack-io/pandastack/internal/history"
+	"github.com/pandastack-io/pandastack/internal/pace"
 	"github.com/pandastack-io/pandastack/internal/plan"
 	"github.com/pandastack-io/pandastack/internal/site"
 	"github.com/pandastack-io/pandastack/internal/state"
@@ -61,17 +62,15 @@ type Options struct {
 	// LockTimeout is how long a deploy waits for another one to finish.
 	LockTimeout time.Duration
 
-	Workers int // objects written at once; 0: DefaultWorkers
+	// Workers is how many objects are read, copied or written at once. 0:
+	// this is found out, between 1 and pace.Most.
+	Workers int
 	// Settle is how long a write of the head must stand before it counts, on
 	// a storage whose conditions do not hold; 0: DefaultSettle.
 	Settle time.Duration
 	Sink   event.Sink
 	Now    func() time.Time // nil: time.Now
 }
-
-// DefaultWorkers is how many objects are written at once unless told
-// otherwise.
-const DefaultWorkers = 32
 
 // Desired is one object that the site shall have, and where its bytes are.
 type Desired struct {
@@ -105,6 +104,7 @@ func FromFiles(files []site.File) []Desired {
 type Run struct {
 	Options
 	start time.Time
+	pace  *pace.Pacer
 	// soon and last outlive the context of Open, for what is still to be said
 	// when the run was interrupted; the second one longer.
 	soon, last context.Context
@@ -124,9 +124,6 @@ type Run struct {
 // Open begins a run: it reads the head and the live release in the background,
 // while the caller builds and scans.
 func Open(ctx context.Context, o Options) *Run {
-	if o.Workers <= 0 {
-		o.Workers = DefaultWorkers
-	}
 	if o.Settle <= 0 {
 		o.Settle = DefaultSettle
 	}
@@ -137,7 +134,7 @@ func Open(ctx context.Context, o Options) *Run {
 		o.Sink = event.Discard
 	}
 	r := &Run{
-		Options: o, start: o.Now(), soon: outlive(ctx, handover/2), last: outlive(ctx, handover),
+		Options: o, start: o.Now(), pace: o.pacer(), soon: outlive(ctx, handover/2), last: outlive(ctx, handover),
 		fetched: make(chan struct{}), caps: state.Trusted(),
 	}
 	go func() {
@@ -145,6 +142,17 @@ func Open(ctx context.Context, o Options) *Run {
 		r.view, r.viewErr = r.read(ctx)
 	}()
 	return r
+}
+
+// pacer returns what decides how much is done at once.
+func (o *Options) pacer() *pace.Pacer {
+	switch {
+	case o.Workers > 0:
+		return pace.Fixed(o.Workers)
+	case o.Usage == nil:
+		return pace.New(nil)
+	}
+	return pace.New(func() int64 { return o.Usage().SlowDowns })
 }
 
 // Ready waits until the head and the live release are read, and returns the

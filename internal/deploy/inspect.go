@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/pandastack-io/pandastack/internal/state"
 	"github.com/pandastack-io/pandastack/internal/storage"
 )
@@ -23,11 +21,10 @@ import (
 func (r *Run) inspect(ctx context.Context, v *view, looks map[string]*look) error {
 	known, retired := v.setAside(looks)
 	var mu sync.Mutex
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(r.Workers)
+	g, ctx := r.pace.Group(ctx)
 	for _, path := range slices.Sorted(maps.Keys(looks)) {
 		l := looks[path]
-		g.Go(func() error {
+		g.Go(0, func() error {
 			o, ok, err := r.seen(ctx, path, l)
 			if err != nil {
 				return err

@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"github.com/dustin/go-humanize/english"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/pandastack-io/pandastack/internal/cdn"
 	"github.com/pandastack-io/pandastack/internal/event"
@@ -162,10 +161,9 @@ func outputPaths(paths []string) []string {
 // leaves many, some at once.
 func (r *Run) owedIntents(ctx context.Context, debts []state.Debt) ([]intent, error) {
 	out := make([]intent, len(debts))
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(r.Workers)
+	g, gctx := r.pace.Group(ctx)
 	for i, d := range debts {
-		g.Go(func() (err error) {
+		g.Go(0, func() (err error) {
 			out[i], err = r.intent(gctx, d.Intent)
 			return err
 		})

@@ -9,10 +9,9 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/pandastack-io/pandastack/internal/event"
 	"github.com/pandastack-io/pandastack/internal/history"
+	"github.com/pandastack-io/pandastack/internal/pace"
 	"github.com/pandastack-io/pandastack/internal/plan"
 	"github.com/pandastack-io/pandastack/internal/site"
 	"github.com/pandastack-io/pandastack/internal/state"
@@ -120,7 +119,7 @@ func (r *Run) origin(ctx context.Context, p Promotion) (*origin, error) {
 		r.warn("release "+rel.ID+" of "+p.From+" comes without "+some(erased)+": the bytes were erased from the history there", "")
 		o.release = &rel
 	}
-	return o, o.wish(ctx, r.Workers)
+	return o, o.wish(ctx, r.pace)
 }
 
 // index notes where the other site has its bytes.
@@ -152,10 +151,9 @@ func (o *origin) places(d storage.Digest, size int64) []storage.CopySource {
 }
 
 // wish fills the desired objects.
-func (o *origin) wish(ctx context.Context, workers int) error {
+func (o *origin) wish(ctx context.Context, p *pace.Pacer) error {
 	o.desired = make([]Desired, len(o.release.Objects))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(workers)
+	g, ctx := p.Group(ctx)
 	for i := range o.release.Objects {
 		obj := &o.release.Objects[i]
 		dress := func(mediaType string) {
@@ -166,7 +164,7 @@ func (o *origin) wish(ctx context.Context, workers int) error {
 			dress(t)
 			continue
 		}
-		g.Go(func() error {
+		g.Go(0, func() error {
 			head, err := o.beginning(ctx, obj)
 			if err == nil {
 				dress(site.MediaType(obj.Path, head))

@@ -36,7 +36,7 @@ func (p place) live() storage.Store { return storage.Prefixed(p.store, p.site.Pr
 
 func (p place) options(w *world) Options {
 	o := w.options()
-	o.Site, o.Live, o.State, o.Workers = p.site, p.live(), storage.Prefixed(p.store, p.site.Prefix+".pandastack/"), DefaultWorkers
+	o.Site, o.Live, o.State, o.Workers = p.site, p.live(), storage.Prefixed(p.store, p.site.Prefix+".pandastack/"), 0
 	return o
 }
 

@@ -29,7 +29,7 @@ func (r *Run) Verify(ctx context.Context, deep bool) (event.Verified, error) {
 func (r *Run) examine(ctx context.Context, deep bool) (*history.Verification, error) {
 	started := r.begin(event.Verify, "")
 	x, err := history.Verify(ctx, history.VerifyOptions{
-		Site: r.Site, Live: r.Live, State: r.State, Aside: r.Aside, Deep: deep, Workers: r.Workers, Now: r.Now,
+		Site: r.Site, Live: r.Live, State: r.State, Aside: r.Aside, Deep: deep, Workers: r.pace.Limit(), Now: r.Now,
 		Progress: func(done, total int, bytes, totalBytes int64) {
 			r.Sink.Emit(event.Progress{Phase: event.Verify, Done: done, Total: total, Bytes: bytes, TotalBytes: totalBytes})
 		},

@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"github.com/dustin/go-humanize/english"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/pandastack-io/pandastack/internal/event"
 	"github.com/pandastack-io/pandastack/internal/plan"
@@ -25,13 +24,12 @@ func (u *upload) restore(ctx context.Context) []string {
 	started := u.begin(event.Restore, "")
 	var mu sync.Mutex
 	var lost []string
-	var g errgroup.Group
-	g.SetLimit(u.Workers)
+	g, _ := u.pace.Group(ctx)
 	for _, c := range u.plan.Changes {
 		if _, hit := slices.BinarySearch(over, c.Path()); c.Op == plan.Delete || !hit {
 			continue
 		}
-		g.Go(func() error {
+		g.Go(0, func() error {
 			if err := u.putBack(ctx, c); err != nil {
 				mu.Lock()
 				defer mu.Unlock()

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/pandastack-io/pandastack/internal/plan"
 	"github.com/pandastack-io/pandastack/internal/state"
 	"github.com/pandastack-io/pandastack/internal/storage"
@@ -57,13 +55,12 @@ func (r *Run) compare(ctx context.Context, v *view, a aim) (*plan.Plan, error) {
 func (r *Run) lost(ctx context.Context, p *plan.Plan) ([]string, error) {
 	var mu sync.Mutex
 	var lost []string
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(r.Workers)
+	g, gctx := r.pace.Group(ctx)
 	for _, c := range p.Changes {
 		if c.Retired == nil {
 			continue
 		}
-		g.Go(func() error {
+		g.Go(0, func() error {
 			there, err := r.asRecorded(gctx, c.Old)
 			switch {
 			case err != nil:

@@ -28,7 +28,7 @@ func TestRollbackUploadsNothing(t *testing.T) {
 	}
 	run := func() *Run {
 		o := w.options()
-		o.Live, o.State, o.Workers = storage.Prefixed(store, w.site.Prefix), storage.Prefixed(store, w.site.Prefix+".pandastack/"), DefaultWorkers
+		o.Live, o.State, o.Workers = storage.Prefixed(store, w.site.Prefix), storage.Prefixed(store, w.site.Prefix+".pandastack/"), 0
 		return Open(t.Context(), o)
 	}
 	one, two := tree{}, tree{}

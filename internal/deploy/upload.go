@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -8,7 +9,6 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/dustin/go-humanize/english"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/pandastack-io/pandastack/internal/event"
 	"github.com/pandastack-io/pandastack/internal/plan"
@@ -72,14 +72,16 @@ func (r *Run) viaCopy(c plan.Change) bool {
 	return ok && r.caps.Copies() && c.Op == plan.Headers && keepsNames(c)
 }
 
+// stage writes the objects of one stage, the largest first: a large one that
+// begins last is waited for by all that follows.
 func (u *upload) stage(ctx context.Context, changes []plan.Change) error {
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(u.Workers)
+	slices.SortStableFunc(changes, func(a, b plan.Change) int { return cmp.Compare(b.New.Size, a.New.Size) })
+	g, gctx := u.pace.Group(ctx)
 	for _, c := range changes {
 		if gctx.Err() != nil {
 			break
 		}
-		g.Go(func() error {
+		g.Go(u.sent(u.aim, c), func() error {
 			if err := gctx.Err(); err != nil {
 				return err
 			}

@@ -23,6 +23,13 @@ func (c *Counter) Request(kind string) {
 	c.usage.Requests[kind]++
 }
 
+// SlowDown counts one answer that asked to send less.
+func (c *Counter) SlowDown() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.usage.SlowDowns++
+}
+
 // Sent adds n body bytes that were sent.
 func (c *Counter) Sent(n int64) {
 	c.mu.Lock()

@@ -133,6 +133,8 @@ type Usage struct {
 	Requests map[string]int64
 	// BytesSent and BytesReceived count body bytes.
 	BytesSent, BytesReceived int64
+	// SlowDowns counts answers that asked to send less: 429 and 503.
+	SlowDowns int64
 }
 
 // Info describes an object.

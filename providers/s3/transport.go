@@ -58,6 +58,9 @@ func (m *meter) Do(r *http.Request) (*http.Response, error) {
 		r.Body = &sentBody{r.Body, &m.Counter}
 	}
 	resp, err := m.next.Do(r)
+	if resp != nil && (resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable) {
+		m.SlowDown()
+	}
 	if resp != nil && resp.Body != nil {
 		resp.Body = m.CountReceived(resp.Body)
 	}

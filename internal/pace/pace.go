@@ -1,0 +1,264 @@
+// Package pace finds out how many requests a service takes at once. It is for
+// work that consists of many requests of the same kind, of which nobody knows
+// beforehand whether four or a hundred should be on their way.
+package pace
+
+import (
+	"context"
+	"math"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	// First is how many functions run at once until something is known.
+	First = 32
+	// Most bounds them: each has a connection and an open file.
+	Most = 128
+
+	// A judgement needs a window of so many functions for each that runs at
+	// once, and of so much time: less says nothing, because each of them is
+	// slow or fast for reasons of its own.
+	enough     = 2
+	windowTime = 50 * time.Millisecond
+
+	// unit is how many bytes cost as much as a request by itself. Files of
+	// different sizes follow each other: rates of requests alone, or of bytes
+	// alone, would follow the sizes. On a MinIO server a PUT of 4 KiB takes
+	// two thirds of the time of one of 50 KiB, on a line of 100 Mbit/s and 10
+	// ms these bytes take as long as the way there and back.
+	unit = 128 << 10
+
+	// grown is what more at once must bring to be kept, as a share of the
+	// rate, and sunk the share at which less at once is tried.
+	grown = 1.1
+	sunk  = 0.7
+	// few is the limit that is not made smaller because of the rate alone:
+	// rates sink for reasons, too, that have nothing to do with the service.
+	few = First / 2
+	// backOff is what is left of the limit where the service asks for less.
+	backOff = 0.7
+
+	// After a trial that brought nothing the limit rests, for twice as many
+	// windows each time, and the next one asks for less.
+	firstRest, longestRest = 4, 64
+	gentle                 = 1.25
+)
+
+// Pacer bounds how many functions run at once, and adapts the bound: it grows
+// as long as more get done in the same time, and shrinks where the service
+// answers that it is too much, or where each function takes longer than it
+// did. The zero value is not ready.
+type Pacer struct {
+	fixed     bool
+	slowDowns func() int64
+	now       func() time.Time
+
+	mu      sync.Mutex
+	room    sync.Cond // somebody waits until a function ends
+	limit   int
+	active  int
+	waiting int
+
+	window window
+	asked  int64 // slowDowns at the last look
+
+	rate  float64 // at limit, or at from while a trial goes on; 0: not known
+	from  int     // the limit that a trial began at; 0: none goes on
+	step  float64 // how much the next trial of more asks for
+	rest  int     // windows until then
+	pause int     // the next rest
+}
+
+// window is what a judgement rests on.
+type window struct {
+	skip  int // functions that began before the limit changed
+	begun time.Time
+	done  int
+	work  float64 // in requests
+}
+
+// New returns a Pacer. slowDowns returns how many answers so far asked to send
+// less; nil: none ever does.
+func New(slowDowns func() int64) *Pacer {
+	if slowDowns == nil {
+		slowDowns = func() int64 { return 0 }
+	}
+	p := &Pacer{slowDowns: slowDowns, now: time.Now, limit: First}
+	p.room.L = &p.mu
+	p.forget()
+	return p
+}
+
+// Fixed returns a Pacer whose limit stays n, which is at least 1.
+func Fixed(n int) *Pacer {
+	p := New(nil)
+	p.fixed, p.limit = true, max(1, n)
+	return p
+}
+
+// Limit returns how many functions may run at once now.
+func (p *Pacer) Limit() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.limit
+}
+
+// Group runs functions at the pace of its Pacer.
+type Group struct {
+	group *errgroup.Group
+	pacer *Pacer
+}
+
+// Group returns a group of functions of the same kind, and a context that ends
+// when one of them fails or all are done. What is known of the rate of other
+// groups is forgotten unless one of them is still at work; the limit stays.
+func (p *Pacer) Group(ctx context.Context) (*Group, context.Context) {
+	p.mu.Lock()
+	if p.active == 0 {
+		p.forget()
+	}
+	p.mu.Unlock()
+	g, ctx := errgroup.WithContext(ctx)
+	return &Group{g, p}, ctx
+}
+
+// Go runs f, which sends a request with a body of so many bytes, as soon as
+// the limit allows it.
+func (g *Group) Go(bytes int64, f func() error) {
+	g.pacer.enter()
+	g.group.Go(func() error {
+		defer g.pacer.leave(bytes)
+		return f()
+	})
+}
+
+// Wait waits until all functions are done, and returns the first error.
+func (g *Group) Wait() error { return g.group.Wait() }
+
+func (p *Pacer) enter() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.active >= p.limit {
+		p.waiting++
+		p.room.Wait()
+		p.waiting--
+	}
+	p.active++
+}
+
+func (p *Pacer) leave(bytes int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.fixed {
+		p.count(bytes)
+	}
+	p.active--
+	p.room.Broadcast()
+}
+
+// count adds a function that is done to the window, and judges a full one.
+func (p *Pacer) count(bytes int64) {
+	w := &p.window
+	switch asked := p.slowDowns(); {
+	case w.skip > 0:
+		w.skip--
+		p.asked = asked // by what began before the last change
+		return
+	case asked > p.asked:
+		p.asked = asked
+		p.yield()
+		return
+	case p.waiting == 0: // there is less to do than could be done
+		*w = window{}
+		return
+	case w.begun.IsZero():
+		w.begun = p.now()
+		return
+	}
+	w.done++
+	w.work += 1 + float64(bytes)/unit
+	took := p.now().Sub(w.begun)
+	if w.done < enough*p.limit || took < windowTime {
+		return
+	}
+	rate := w.work / took.Seconds()
+	*w = window{}
+	p.judge(rate)
+}
+
+// yield answers a service that asks for less. It asks all that are on their
+// way, which counts once.
+func (p *Pacer) yield() {
+	p.window = window{skip: p.active}
+	p.change(int(float64(p.limit) * backOff))
+	p.rate, p.step = 0, gentle
+	p.tire()
+}
+
+// judge decides about the limit after a window in which all places were taken.
+// Where the limit stays, a rate that sinks is a time for each function that
+// rises: one is the other's inverse.
+func (p *Pacer) judge(rate float64) {
+	before := p.rate
+	p.rate = rate
+	switch {
+	case p.from > 0 && p.limit > p.from && rate < before*grown: // more brought nothing
+		p.rate = before
+		p.change(p.from)
+		p.step = gentle
+		p.tire()
+	case p.from > p.limit && rate < before/grown: // less was too little
+		p.rate = before
+		p.change(p.from)
+		p.tire()
+	case p.from > p.limit: // less is as good
+		p.rate = max(before, rate)
+		p.try(backOff)
+	case p.from == 0 && rate < before*sunk && p.limit > few:
+		p.try(backOff)
+	case p.rest > 0:
+		p.rest--
+	default:
+		p.try(p.step)
+	}
+}
+
+// try begins a trial of another limit: at least one more, or one less.
+func (p *Pacer) try(factor float64) {
+	limit := float64(p.limit) * factor
+	if factor > 1 {
+		limit = math.Ceil(limit)
+	} else {
+		limit = max(limit, few)
+	}
+	p.from = p.limit
+	if p.change(int(limit)); p.limit == p.from {
+		p.from = 0
+	}
+}
+
+// tire lets the limit rest.
+func (p *Pacer) tire() {
+	p.from, p.rest = 0, p.pause
+	p.pause = min(2*p.pause, longestRest)
+}
+
+// change sets the limit. What began before does not count for it, and as many
+// may open new connections.
+func (p *Pacer) change(limit int) {
+	limit = min(max(limit, 1), Most)
+	if limit != p.limit {
+		p.window = window{skip: max(limit, p.limit)}
+		p.limit = limit
+	}
+}
+
+// forget drops what is known of the rate.
+func (p *Pacer) forget() {
+	p.window, p.asked = window{}, p.slowDowns()
+	p.rate, p.from, p.rest = 0, 0, 0
+	p.step, p.pause = 2, firstRest
+}

@@ -1,0 +1,173 @@
+package pace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// service is one whose time is virtual. It answers up to a number of requests
+// at once in the same time, and queues more; above another number it asks for
+// less.
+type service struct {
+	answer    time.Duration
+	capacity  int // 0: as many as there are
+	most      int // 0: as many as there are
+	inFlight  atomic.Int64
+	slowDowns atomic.Int64
+}
+
+// put sends a request until it is taken.
+func (s *service) put() {
+	for s.most > 0 && int(s.inFlight.Add(1)) > s.most {
+		time.Sleep(s.answer / 10)
+		s.inFlight.Add(-1)
+		s.slowDowns.Add(1)
+		time.Sleep(4 * s.answer) // what a retry waits
+	}
+	if s.most == 0 {
+		s.inFlight.Add(1)
+	}
+	defer s.inFlight.Add(-1)
+	queue := 1.0
+	if n := int(s.inFlight.Load()); s.capacity > 0 && n > s.capacity {
+		queue = float64(n) / float64(s.capacity)
+	}
+	time.Sleep(time.Duration(queue * float64(s.answer)))
+}
+
+// send sends so many requests.
+func send(t *testing.T, p *Pacer, s *service, n int) {
+	t.Helper()
+	g, _ := p.Group(t.Context())
+	for range n {
+		g.Go(10<<10, func() error { s.put(); return nil })
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestFindsLimit: the limit goes to where a service is used well, and not far
+// beyond.
+func TestFindsLimit(t *testing.T) {
+	for _, c := range []struct {
+		service     *service
+		least, most int // of the limit at the end
+	}{
+		{&service{answer: 30 * time.Millisecond}, Most, Most},
+		{&service{answer: 200 * time.Millisecond}, Most, Most},
+		{&service{answer: 30 * time.Millisecond, capacity: 100}, 80, Most},
+		{&service{answer: 30 * time.Millisecond, capacity: 50}, 40, 80},
+		{&service{answer: time.Millisecond, capacity: 8}, 8, 40},
+		{&service{answer: 30 * time.Millisecond, most: 20}, 8, 28},
+		{&service{answer: 30 * time.Millisecond, most: 1}, 1, 3},
+	} {
+		t.Run(fmt.Sprintf("%v,%d,%d", c.service.answer, c.service.capacity, c.service.most), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := New(c.service.slowDowns.Load)
+				send(t, p, c.service, 5000)
+				if got := p.Limit(); got < c.least || got > c.most {
+					t.Errorf("the limit is %d, want %d to %d", got, c.least, c.most)
+				}
+				if asked := c.service.slowDowns.Load(); asked > 5000/4 {
+					t.Errorf("the service asked %d times for less", asked)
+				}
+			})
+		})
+	}
+}
+
+// TestFollows: the limit follows a service that gets slower, and one that gets
+// faster again.
+func TestFollows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &service{answer: 30 * time.Millisecond, capacity: 100}
+		p := New(nil)
+		g, _ := p.Group(t.Context())
+		run := func(n int) int {
+			for range n {
+				g.Go(0, func() error { s.put(); return nil })
+			}
+			return p.Limit()
+		}
+		wide := run(5000)
+		s.capacity = 20
+		narrow := run(5000)
+		s.capacity = 0
+		again := run(20_000)
+		if err := g.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if narrow > 32 || narrow < 16 || again < wide {
+			t.Errorf("the limit was %d, then %d on a slower service, then %d", wide, narrow, again)
+		}
+	})
+}
+
+// TestLittleToDo: what is over before anything is known, or does not take all
+// places, changes nothing.
+func TestLittleToDo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &service{answer: 30 * time.Millisecond}
+		p := New(nil)
+		for range 50 {
+			send(t, p, s, First)
+		}
+		if p.Limit() != First {
+			t.Errorf("the limit is %d", p.Limit())
+		}
+	})
+}
+
+// TestKeepsLimit: the next group begins where the one before ended, and learns
+// anew what its requests cost.
+func TestKeepsLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := New(nil)
+		send(t, p, &service{answer: 30 * time.Millisecond}, 2000)
+		if p.Limit() != Most {
+			t.Fatalf("the limit is %d", p.Limit())
+		}
+		send(t, p, &service{answer: 300 * time.Millisecond}, 1000)
+		if p.Limit() != Most {
+			t.Errorf("requests of another kind made it %d", p.Limit())
+		}
+	})
+}
+
+// TestFixed: a limit that is given is kept, and never exceeded.
+func TestFixed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, n := range []int{0, 1, 7} {
+			p, now, most := Fixed(n), atomic.Int64{}, atomic.Int64{}
+			g, _ := p.Group(t.Context())
+			for range 500 {
+				g.Go(0, func() error {
+					most.Store(max(most.Load(), now.Add(1)))
+					time.Sleep(time.Millisecond)
+					now.Add(-1)
+					return nil
+				})
+			}
+			if err := g.Wait(); err != nil || most.Load() != int64(max(1, n)) {
+				t.Errorf("%d at once with a limit of %d, %v", most.Load(), n, err)
+			}
+		}
+	})
+}
+
+// TestGroupFails: an error ends the context of its group, and is returned.
+func TestGroupFails(t *testing.T) {
+	broken := errors.New("broken")
+	g, ctx := New(nil).Group(t.Context())
+	g.Go(0, func() error { return broken })
+	g.Go(0, func() error { <-ctx.Done(); return context.Cause(ctx) })
+	if err := g.Wait(); !errors.Is(err, broken) {
+		t.Error(err)
+	}
+}
