@@ -77,6 +77,7 @@ func TestPaceOnWire(t *testing.T) {
 			if _, err := r.Deploy(t.Context(), w.desired(files)); err != nil {
 				t.Fatal(err)
 			}
+			proxy.Around(nil)
 			if diff := differs(t, o.Live, w.desired(files)); diff != "" {
 				t.Error(diff)
 			}
