@@ -113,6 +113,9 @@ func (r *Reader) catchUp() error {
 			return err
 		}
 	}
+	if r.pos == r.hashed {
+		return nil
+	}
 	n, err := io.CopyN(r.sum, r.src, r.pos-r.hashed)
 	r.hashed += n
 	if err == io.EOF {

@@ -54,7 +54,7 @@ func New(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		target: t, meter: &meter{next: &patience{cfg.HTTPClient, cmp.Or(o.AnswerTime, answerTime)}}, write: o.writeHeaders(), host: ep.serviceURL(t.bucket),
+		target: t, meter: &meter{next: &patience{inOnePiece{cfg.HTTPClient}, cmp.Or(o.AnswerTime, answerTime)}}, write: o.writeHeaders(), host: ep.serviceURL(t.bucket),
 		multipartAbove: cmp.Or(o.MultipartAbove, 64*mib),
 		partBytes:      cmp.Or(o.PartBytes, 16*mib),
 		copyAbove:      cmp.Or(o.CopyAbove, t.Limits.PutBytes),

@@ -1,9 +1,11 @@
 package s3
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -16,6 +18,11 @@ import (
 	"github.com/pandastack-io/pandastack/internal/storage"
 )
 
+// writeBuffer is the size in bytes of what net/http collects before it calls
+// the system. Most files of a site fit: their requests go out in one call, in
+// one piece.
+const writeBuffer = 64 << 10
+
 // httpClient returns the client for requests, where o has none. It is the
 // SDK's buildable one because only that accepts AWS_CA_BUNDLE.
 func (o Options) httpClient() *awshttp.BuildableClient {
@@ -26,6 +33,7 @@ func (o Options) httpClient() *awshttp.BuildableClient {
 			// The default of 10 idle connections per host makes every other
 			// request of 64 workers open a new one.
 			t.MaxIdleConns, t.MaxIdleConnsPerHost = 2*workers, 2*workers
+			t.WriteBufferSize = writeBuffer
 			if t.TLSClientConfig == nil {
 				t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 			}
@@ -96,4 +104,23 @@ func (b *sentBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.counter.Sent(int64(n))
 	return n, err
+}
+
+// inOnePiece reads a small body before any of its request is sent. net/http
+// sends headers by themselves, and copies a body in small pieces, unless it
+// sees that it is in memory.
+type inOnePiece struct{ next aws.HTTPClient }
+
+// Do sends one request. It fails where the body does.
+func (o inOnePiece) Do(r *http.Request) (*http.Response, error) {
+	if r.Body == nil || r.ContentLength <= 0 || r.ContentLength > writeBuffer {
+		return o.next.Do(r)
+	}
+	b := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(r.Body, b)
+	if err = errors.Join(err, r.Body.Close()); err != nil {
+		return nil, err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(b))
+	return o.next.Do(r)
 }
