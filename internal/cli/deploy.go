@@ -105,6 +105,7 @@ func (a *app) deploy(ctx context.Context, s *settings) error {
 	if err != nil {
 		return err
 	}
+	defer r.Close()
 	if t.dir != "" && !a.world.Within(t.dir) {
 		return s.Error("storage.path", "a link leads from "+t.dir+" out of the workspace", "Remove the link, or name the directory itself.")
 	}
@@ -122,8 +123,12 @@ func (a *app) prepare(ctx context.Context, s *settings, preview bool) (*deploy.R
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	if !preview {
+		r.Anticipate(ctx)
+	}
 	files, err := a.output(ctx, s, t, r)
 	if err != nil {
+		r.Close()
 		return nil, nil, nil, err
 	}
 	return r, deploy.FromFiles(files), t, nil

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/pandastack-io/pandastack/internal/cdn"
@@ -117,6 +118,10 @@ type Run struct {
 	probed *state.Capabilities // what this run found out about it; nil: nothing
 	warned bool                // that the storage breaks promises
 	until  time.Time           // when waiting for other deploys ends; zero: it has not begun
+
+	trying sync.Mutex // held while one of these changes
+	trial  *trial     // nil: the storage is not being tried out
+	closed bool       // and is not to be, ahead of a write
 
 	settled *settlement // nil: nothing was committed or paid
 }
@@ -287,6 +292,7 @@ func (r *Run) do(ctx context.Context, aimAt func(context.Context, *view) (aim, e
 // insistOn tries what writes to a site, and tries it again with what is there
 // by then where another run was faster.
 func (r *Run) insistOn(ctx context.Context, try func(*view) error) error {
+	defer r.Close()
 	v, err := r.live(ctx)
 	for attempt := 0; err == nil; attempt++ {
 		if err = try(v); !isMoved(err) {

@@ -88,6 +88,7 @@ func (e *UnmendedError) Error() string {
 // emitted first. The receipt is valid also with an *UnmendedError and with
 // ErrOwed; other errors are those of Deploy and of history.Verify.
 func (r *Run) Repair(ctx context.Context, deep bool) (event.Finished, error) {
+	defer r.Close()
 	if _, err := r.live(ctx); ctx.Err() != nil {
 		return event.Finished{}, err
 	}
@@ -104,6 +105,7 @@ func (r *Run) Repair(ctx context.Context, deep bool) (event.Finished, error) {
 		switch {
 		case x.Rebuild != nil:
 			err = r.rebuild(ctx, x)
+			r.Close() // what a probe wrote is nothing to be found in what follows
 			rebuilt = rebuilt || err == nil
 		case v == nil || v.etag != x.HeadETag:
 			continue
