@@ -188,7 +188,7 @@ func (p *probe) read(ctx context.Context, key string) (string, storage.Info, err
 // that comes later.
 func (p *probe) create(ctx context.Context) error {
 	key, cond := p.dir+"new", storage.Condition{Absent: true}
-	won, promise, err := p.race(ctx, key, cond)
+	won, promise, err := p.race(ctx, key, cond, func() {})
 	if p.caps.Create = promise; err != nil || promise != state.Kept {
 		return err
 	}

@@ -27,8 +27,9 @@ const (
 )
 
 // race lets several writers write a key on the same condition, all at once.
-// Where it is kept, exactly one succeeds, and is returned.
-func (p *probe) race(ctx context.Context, key string, cond storage.Condition) (attempt, state.Promise, error) {
+// Where it is kept, exactly one succeeds, and is returned. What watches the race
+// begins with meanwhile, when the writers are on their way.
+func (p *probe) race(ctx context.Context, key string, cond storage.Condition, meanwhile func()) (attempt, state.Promise, error) {
 	attempts := make([]attempt, racers)
 	start := make(chan struct{})
 	var g errgroup.Group
@@ -40,6 +41,7 @@ func (p *probe) race(ctx context.Context, key string, cond storage.Condition) (a
 		})
 	}
 	close(start)
+	meanwhile()
 	_ = g.Wait() // no function fails
 	var won []attempt
 	for _, a := range attempts {
@@ -118,8 +120,8 @@ type swap struct {
 func (p *probe) swap(ctx context.Context, s *swap) (err error) {
 	reading, cancel := context.WithCancel(ctx)
 	defer cancel()
-	watched := p.watch(reading, s.key)
-	s.won, s.promise, err = p.race(ctx, s.key, storage.Condition{ETag: s.first.info.ETag})
+	var watched func() []version
+	s.won, s.promise, err = p.race(ctx, s.key, storage.Condition{ETag: s.first.info.ETag}, func() { watched = p.watch(reading, s.key) })
 	if err != nil || s.promise != state.Kept {
 		cancel() // what they would see says nothing more
 		watched()
