@@ -76,7 +76,6 @@ func count(p *plan.Plan) map[plan.Op]int {
 
 // finished is the receipt for a plan that was carried out.
 func (r *Run) finished(release, parent string, a aim, p *plan.Plan) event.Finished {
-	r.Close() // what it still asks for counts
 	counts := count(p)
 	e := event.Finished{
 		Release: release, Parent: parent, Target: r.Target, Elapsed: r.Now().Sub(r.start),

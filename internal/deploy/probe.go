@@ -48,6 +48,9 @@ type probe struct {
 
 	swaps        []swap
 	source, self attempt // what is copied to another key, and onto itself
+
+	others []storage.Info // what other probes have written
+	unseen error          // why that is not all
 }
 
 // newProbe returns a probe of a store; now is the time where the store does
@@ -69,7 +72,7 @@ func newProbe(s storage.Store, now time.Time) *probe {
 // another part: what is slow is to wait for answers, of which at most four
 // follow each other.
 func (p *probe) run(ctx context.Context) error {
-	if err := p.plant(ctx); err != nil {
+	if err := sideBySide(ctx, p.plant, p.list); err != nil {
 		return err
 	}
 	return sideBySide(ctx, p.create, p.update, p.copies)
@@ -292,18 +295,29 @@ func (p *probe) tryCopy(ctx context.Context, c storage.Copier, from storage.Copy
 	return state.Kept, nil
 }
 
+// list finds what other probes have left, or still write.
+func (p *probe) list(ctx context.Context) error {
+	for info, err := range p.store.List(ctx, state.ProbeDir) {
+		if err != nil {
+			p.unseen = err // the next probe may see it
+			return nil
+		}
+		if !strings.HasPrefix(info.Key, p.dir) {
+			p.others = append(p.others, info)
+		}
+	}
+	return nil
+}
+
 // clean removes what this probe wrote, and what others left that did not end.
 func (p *probe) clean(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lastTime)
 	defer cancel()
 	keys := p.keys
-	for info, err := range p.store.List(ctx, state.ProbeDir) {
-		if err != nil {
-			return errors.Join(err, p.store.Delete(ctx, keys...))
-		}
-		if !strings.HasPrefix(info.Key, p.dir) && p.now.Sub(info.Modified) > leftover {
+	for _, info := range p.others {
+		if p.now.Sub(info.Modified) > leftover {
 			keys = append(keys, info.Key)
 		}
 	}
-	return p.store.Delete(ctx, keys...)
+	return errors.Join(p.unseen, p.store.Delete(ctx, keys...))
 }

@@ -105,7 +105,6 @@ func (r *Run) Repair(ctx context.Context, deep bool) (event.Finished, error) {
 		switch {
 		case x.Rebuild != nil:
 			err = r.rebuild(ctx, x)
-			r.Close() // what a probe wrote is nothing to be found in what follows
 			rebuilt = rebuilt || err == nil
 		case v == nil || v.etag != x.HeadETag:
 			continue

@@ -13,27 +13,26 @@ import (
 // trial is a probe in the background of a run.
 type trial struct {
 	cancel context.CancelFunc
-	known  chan struct{} // closed when caps and err are set
-	gone   chan struct{} // closed when what the probe wrote is removed
+	done   chan struct{} // closed when caps and err are set, and what it wrote is removed
 	caps   state.Capabilities
 	err    error
 }
 
-// beginTrial begins to try out the storage of the state, whose identity is id. The
-// probe removes what it wrote while the run goes on.
+// beginTrial begins to try out the storage of the state, whose identity is id.
+// What the probe wrote is removed before the head can say that there was one:
+// for what a killed run leaves, there has to be another probe.
 func (r *Run) beginTrial(ctx context.Context, id string) *trial {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
-	t := &trial{cancel: cancel, known: make(chan struct{}), gone: make(chan struct{})}
+	t := &trial{cancel: cancel, done: make(chan struct{})}
 	p := newProbe(r.State, r.Now())
 	go func() {
-		defer close(t.gone)
+		defer close(t.done)
 		defer cancel()
 		if err := p.run(ctx); err != nil {
 			t.err = fmt.Errorf("trying out the storage: %w", err)
 		}
 		p.caps.Store, p.caps.Checked = id, p.now.UTC().Truncate(time.Second)
 		t.caps = p.caps
-		close(t.known)
 		if err := p.clean(r.last); err != nil { // the next probe does it
 			r.Sink.Emit(event.Message{Severity: event.Debug, Text: "removing a probe: " + oneLine(err)})
 		}
@@ -51,7 +50,7 @@ func (r *Run) probe(ctx context.Context, id string) (state.Capabilities, error) 
 	t := r.trial
 	r.trying.Unlock()
 	select {
-	case <-t.known:
+	case <-t.done:
 		return t.caps, t.err
 	case <-ctx.Done():
 		return state.Capabilities{}, context.Cause(ctx)
@@ -89,6 +88,6 @@ func (r *Run) Close() {
 	r.trying.Unlock()
 	if t != nil {
 		t.cancel()
-		<-t.gone
+		<-t.done
 	}
 }
