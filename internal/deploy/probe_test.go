@@ -188,7 +188,11 @@ func TestAnticipateIsGivenUp(t *testing.T) {
 					if took := time.Since(began); took >= handover {
 						t.Errorf("it took %v", took)
 					}
-					time.Sleep(10 * roundTrip) // nothing begins anew
+					writes := d.counts["PUT"]
+					time.Sleep(10 * roundTrip)
+					if d.counts["PUT"] != writes {
+						t.Errorf("after %d round trips: a probe began when the run had ended", after)
+					}
 					if left := d.keys(t); len(left) > 0 {
 						t.Errorf("after %d round trips: left behind: %v", after, left)
 					}
