@@ -84,6 +84,13 @@ func (d *distant) List(ctx context.Context, prefix string) iter.Seq2[storage.Inf
 	}
 }
 
+// count returns how many requests of a kind there were.
+func (d *distant) count(kind string) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.counts[kind]
+}
+
 // keys returns what is in the bucket.
 func (d *distant) keys(t *testing.T) []string {
 	t.Helper()
@@ -118,8 +125,8 @@ func TestProbeCost(t *testing.T) {
 		}
 		want := map[string]int{"PUT": 60, "GET": 52, "COPY": 3, "LIST": 1, "DELETE": 1}
 		for kind, n := range want {
-			if d.counts[kind] != n {
-				t.Errorf("%d %s, want %d", d.counts[kind], kind, n)
+			if d.count(kind) != n {
+				t.Errorf("%d %s, want %d", d.count(kind), kind, n)
 			}
 		}
 		if left := d.keys(t); len(left) > 0 {
@@ -148,7 +155,7 @@ func TestAnticipate(t *testing.T) {
 				}
 				time.Sleep(10 * roundTrip) // the build
 				synctest.Wait()
-				probed := d.counts["COPY"] > 0
+				probed := d.count("COPY") > 0
 				if probed != early {
 					t.Errorf("tried out during the build: %t, want %t", probed, early)
 				}
@@ -156,8 +163,8 @@ func TestAnticipate(t *testing.T) {
 				if err != nil || !fin.Changed {
 					t.Fatalf("%+v, %v", fin, err)
 				}
-				if d.counts["COPY"] != 3 {
-					t.Errorf("%d copies, want those of one probe", d.counts["COPY"])
+				if d.count("COPY") != 3 {
+					t.Errorf("%d copies, want those of one probe", d.count("COPY"))
 				}
 				if left := d.keys(t); slices.ContainsFunc(left, isProbe) || len(left) != 2+2 {
 					t.Errorf("the bucket holds %v", left)
@@ -188,9 +195,9 @@ func TestAnticipateIsGivenUp(t *testing.T) {
 					if took := time.Since(began); took >= handover {
 						t.Errorf("it took %v", took)
 					}
-					writes := d.counts["PUT"]
+					writes := d.count("PUT")
 					time.Sleep(10 * roundTrip)
-					if d.counts["PUT"] != writes {
+					if d.count("PUT") != writes {
 						t.Errorf("after %d round trips: a probe began when the run had ended", after)
 					}
 					if left := d.keys(t); len(left) > 0 {
@@ -216,7 +223,7 @@ func TestAnticipateWhereDeployed(t *testing.T) {
 		if _, err := r.Deploy(t.Context(), l.desired); err != nil {
 			t.Fatal(err)
 		}
-		if d.counts["PUT"] > 0 || d.counts["GET"] != 2 {
+		if d.count("PUT") > 0 || d.count("GET") != 2 {
 			t.Errorf("%v, want two reads", d.counts)
 		}
 	})
