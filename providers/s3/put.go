@@ -122,7 +122,11 @@ func (w write) whole(ctx context.Context) (storage.Info, error) {
 	}
 	in.IfNoneMatch, in.IfMatch = w.conditions()
 	return w.settled(ctx, func(ctx context.Context) (storage.Info, error) {
-		out, err := w.s.client.PutObject(ctx, in, withHeaders(w.headers, w.s.write), withPayload(w.src.SHA256))
+		info, first, ok := w.s.direct.put(ctx, w, body)
+		if ok {
+			return info, nil
+		}
+		out, err := w.s.client.PutObject(ctx, in, withHeaders(w.headers, w.s.write), withPayload(w.src.SHA256), resume(first))
 		if err != nil {
 			return storage.Info{}, body.sendError(err)
 		}

@@ -22,6 +22,7 @@ import (
 type Store struct {
 	target
 	client *awss3.Client
+	direct *direct // nil: all is left to the client
 	meter  *meter
 	host   string            // scheme://host that errors name
 	write  map[string]string // headers of every request that makes an object
@@ -60,6 +61,7 @@ func New(ctx context.Context, o Options) (*Store, error) {
 		copyAbove:      cmp.Or(o.CopyAbove, t.Limits.PutBytes),
 	}
 	s.client = awss3.New(s.clientOptions(cfg, o, ep))
+	s.direct = s.newDirect(ep, s.client.Options().Credentials)
 	return s, nil
 }
 
