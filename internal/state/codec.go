@@ -20,7 +20,9 @@ const (
 	// maxLine bounds one line, in bytes: a key of 1,024 bytes with every byte
 	// escaped, or the header sets of a record.
 	maxLine = 4 << 20
-	// maxMemory bounds what the decompressor may allocate, in bytes.
+	// maxMemory bounds the window that a frame may ask the decompressor for, in
+	// bytes. It is no bound of what comes out of it: a record is read line by
+	// line, and may be far larger.
 	maxMemory = 64 << 20
 	// maxRatio and slack bound what a frame may expand to. Digests do not
 	// compress, so that an honest record stays far below.
@@ -31,33 +33,60 @@ const (
 // errBomb reports a frame that expands to far more than an honest one would.
 var errBomb = errors.New("it expands to an implausible size")
 
+// window is how far back the compressor looks for what repeats, in bytes. Both
+// sides hold it in memory. What repeats in a record is in the lines before: a
+// larger window makes none smaller.
+const window = 256 << 10
+
 // encoders are reused: the tables of one are a megabyte, and a head has some
-// hundred bytes.
+// hundred bytes. The fastest level is also the one that makes records smallest:
+// the others look for matches in digests.
 var encoders = sync.Pool{New: func() any {
-	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(window))
 	if err != nil {
 		panic(err) // no option can be wrong
 	}
 	return z
 }}
 
-// encode writes head as the first line and then n items, and compresses all.
-func encode[T any](head any, n int, item func(i int) T) ([]byte, error) {
-	var buf bytes.Buffer
-	z := encoders.Get().(*zstd.Encoder)
-	defer encoders.Put(z)
-	z.Reset(&buf)
-	w := bufio.NewWriter(z)
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(head)
-	for i := 0; i < n && err == nil; i++ {
-		err = enc.Encode(item(i))
-	}
-	if err := errors.Join(err, w.Flush(), z.Close()); err != nil {
+// writer writes the lines of one object of the state.
+type writer struct {
+	out   stored
+	z     *zstd.Encoder
+	lines *bufio.Writer
+	json  *json.Encoder
+}
+
+// stored is an object as it is stored. It grows by less than a bytes.Buffer, which
+// would take three times the size of a record.
+type stored []byte
+
+// Write appends p.
+func (s *stored) Write(p []byte) (int, error) {
+	*s = append(*s, p...)
+	return len(p), nil
+}
+
+// newWriter returns a writer of an object that has about so many bytes.
+func newWriter(size int) *writer {
+	w := &writer{out: make(stored, 0, size), z: encoders.Get().(*zstd.Encoder)}
+	w.z.Reset(&w.out)
+	w.lines = bufio.NewWriter(w.z)
+	w.json = json.NewEncoder(w.lines)
+	w.json.SetEscapeHTML(false)
+	return w
+}
+
+// end returns what was written, where err is nil. The writer is of no use any
+// more.
+func (w *writer) end(err error) ([]byte, error) {
+	err = errors.Join(err, w.lines.Flush(), w.z.Close())
+	w.z.Reset(nil) // it would keep what was written
+	encoders.Put(w.z)
+	if err != nil {
 		return nil, err
 	}
-	return buf.Bytes(), nil
+	return w.out, nil
 }
 
 // reader reads the lines of one object of the state.
@@ -85,12 +114,12 @@ func (r *reader) close() { r.z.Close() }
 func (r *reader) corrupt(err error) error { return &CorruptError{Kind: r.kind, Err: err} }
 
 // next decodes the next line into v. At the end it returns io.EOF.
-func (r *reader) next(v any, strict bool) error {
+func (r *reader) next(v any) error {
 	line, err := r.line()
 	if err != nil {
 		return err
 	}
-	return r.decode(line, v, strict)
+	return r.decode(line, v)
 }
 
 func (r *reader) line() ([]byte, error) {
@@ -111,16 +140,21 @@ func (r *reader) line() ([]byte, error) {
 	return line, nil
 }
 
-func (r *reader) decode(line []byte, v any, strict bool) error {
-	dec := json.NewDecoder(bytes.NewReader(line))
-	if strict {
-		dec.DisallowUnknownFields()
-	}
-	if err := dec.Decode(v); err != nil {
+// decode decodes a line, which is one value, into v.
+func (r *reader) decode(line []byte, v any) error {
+	if err := json.Unmarshal(line, v); err != nil {
 		return r.corrupt(err)
 	}
-	if dec.More() {
-		return r.corrupt(errors.New("a line holds more than one value"))
+	return nil
+}
+
+// decodeKnown does the same for a line that was decoded before, and refuses
+// fields that v does not have.
+func (r *reader) decodeKnown(line []byte, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(line))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return r.corrupt(err)
 	}
 	return nil
 }
@@ -138,7 +172,7 @@ func (r *reader) first(v any, strict bool) error {
 	var f struct {
 		Format int `json:"format"`
 	}
-	if err := r.decode(line, &f, false); err != nil {
+	if err := r.decode(line, &f); err != nil {
 		return err
 	}
 	switch {
@@ -147,7 +181,10 @@ func (r *reader) first(v any, strict bool) error {
 	case f.Format < 1:
 		return r.corrupt(fmt.Errorf("its format is %d", f.Format))
 	}
-	return r.decode(line, v, strict)
+	if strict {
+		return r.decodeKnown(line, v)
+	}
+	return r.decode(line, v)
 }
 
 // end returns an error unless all lines have been read.

@@ -35,6 +35,7 @@ func encodeHead(h Head) (b []byte, line int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	b, err = encode(h, 0, func(int) any { return nil })
+	w := newWriter(len(text))
+	b, err = w.end(w.json.Encode(h))
 	return b, len(text), err
 }

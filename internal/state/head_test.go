@@ -13,7 +13,7 @@ import (
 func TestHeadTooLarge(t *testing.T) {
 	id := NewID(time.Now(), "")
 	digests, paths := &Head{}, &Head{}
-	for i := range 31_000 {
+	for i := range 33_000 {
 		digests.Forgotten = append(digests.Forgotten, Forgotten{sha256.Sum256(fmt.Append(nil, i)), id})
 	}
 	for i := range 10_000 { // compresses well

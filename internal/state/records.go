@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -93,48 +94,78 @@ type retiredLine struct {
 	Until time.Time `json:"until"`
 }
 
+// Sizes of a line in the stored record, in bytes, rounded up: what does not
+// compress, which are the digest and the ETag, and some for the rest.
+const (
+	objectSize = 64
+	blobSize   = 48
+)
+
 // EncodeRelease returns the record as it is stored. Header sets, of which a
 // site has few, are written once and referred to by number.
 func EncodeRelease(r *Release) ([]byte, error) {
 	line := releaseLine{Release: *r, Count: len(r.Objects), BlobCount: len(r.Blobs), Retired: len(r.Retired)}
 	line.Format = Format
-	sets := headerSets{list: []storage.Headers{}, index: map[string]int{}}
+	sets := headerSets{list: []storage.Headers{}, index: map[string]int{}, same: map[uintptr]int{}}
 	for i := range r.Objects {
-		sets.add(r.Objects[i].Headers)
+		sets.number(r.Objects[i].Headers)
 	}
 	for i := range r.Retired {
-		sets.add(r.Retired[i].Headers)
+		sets.number(r.Retired[i].Headers)
 	}
 	line.HeaderSets = sets.list
-	blobs, retired := len(r.Objects), len(r.Objects)+len(r.Blobs)
-	return encode(line, retired+len(r.Retired), func(i int) any {
-		switch {
-		case i >= retired:
-			t := &r.Retired[i-retired]
-			return retiredLine{sets.line(&t.Object), t.Last, t.Until}
-		case i >= blobs:
-			return r.Blobs[i-blobs]
-		}
-		return sets.line(&r.Objects[i])
-	})
+	w := newWriter((len(r.Objects)+len(r.Retired))*objectSize + len(r.Blobs)*blobSize)
+	err := w.json.Encode(line)
+	for i := 0; i < len(r.Objects) && err == nil; i++ {
+		err = w.object(&r.Objects[i], &sets)
+	}
+	for i := 0; i < len(r.Blobs) && err == nil; i++ {
+		err = w.json.Encode(&r.Blobs[i])
+	}
+	for i := 0; i < len(r.Retired) && err == nil; i++ {
+		t := &r.Retired[i]
+		err = w.json.Encode(retiredLine{sets.line(&t.Object), t.Last, t.Until})
+	}
+	return w.end(err)
+}
+
+// object writes the line of an object.
+func (w *writer) object(o *Object, sets *headerSets) error {
+	line, err := appendLine(w.lines.AvailableBuffer(), o, sets.number(o.Headers))
+	if err != nil {
+		return err
+	}
+	_, err = w.lines.Write(append(line, '\n'))
+	return err
 }
 
 // headerSets numbers distinct sets of headers.
 type headerSets struct {
 	list  []storage.Headers
 	index map[string]int
+	// same is the number of a map that was seen before: the objects of a site
+	// share a handful of them.
+	same map[uintptr]int
 }
 
-func (s *headerSets) add(h storage.Headers) {
-	key := headerKey(h)
-	if _, ok := s.index[key]; !ok {
-		s.index[key] = len(s.list)
-		s.list = append(s.list, h)
+// number returns the number of a set, which is added where it is new.
+func (s *headerSets) number(h storage.Headers) int {
+	at := reflect.ValueOf(h).Pointer()
+	if n, ok := s.same[at]; ok {
+		return n
 	}
+	key := headerKey(h)
+	n, ok := s.index[key]
+	if !ok {
+		n = len(s.list)
+		s.index[key], s.list = n, append(s.list, h)
+	}
+	s.same[at] = n
+	return n
 }
 
 func (s *headerSets) line(o *Object) objectLine {
-	return objectLine{Path: o.Path, Size: o.Size, SHA256: o.SHA256, Headers: s.index[headerKey(o.Headers)], ETag: o.ETag}
+	return objectLine{Path: o.Path, Size: o.Size, SHA256: o.SHA256, Headers: s.number(o.Headers), ETag: o.ETag}
 }
 
 // headerKey returns a string that is equal for equal headers only.
@@ -175,14 +206,14 @@ func DecodeRelease(r io.Reader, site Site) (*Release, error) {
 		if err != nil {
 			return nil, err
 		}
-		rel.Objects = append(rel.Objects, o)
+		rel.Objects = append(room(rel.Objects, line.Count), o)
 	}
 	for range line.BlobCount {
 		b, err := rd.blob(rel.Blobs)
 		if err != nil {
 			return nil, err
 		}
-		rel.Blobs = append(rel.Blobs, b)
+		rel.Blobs = append(room(rel.Blobs, line.BlobCount), b)
 	}
 	for range line.Retired {
 		t, err := rd.retired(line.HeaderSets, rel)
@@ -197,10 +228,21 @@ func DecodeRelease(r io.Reader, site Site) (*Release, error) {
 	return rel, nil
 }
 
+// room returns a list with room for one more item of those that are announced. It
+// grows to eight times its size, but to no more than these: so a long list is
+// hardly copied, and a record that announces more than it has takes no memory
+// for what is not there.
+func room[T any](list []T, announced int) []T {
+	if n := len(list); n == cap(list) {
+		return slices.Grow(list, max(1, min(max(256, 7*n), announced-n)))
+	}
+	return list
+}
+
 // object reads one object, which must sort after those before it.
 func (r *reader) object(sets []storage.Headers, before []Object) (Object, error) {
-	var l objectLine
-	if err := r.item(&l); err != nil {
+	l, err := r.objectLine()
+	if err != nil {
 		return Object{}, err
 	}
 	o, err := r.described(l, sets)
@@ -208,6 +250,22 @@ func (r *reader) object(sets []storage.Headers, before []Object) (Object, error)
 		err = r.corrupt(fmt.Errorf("%q is out of order", l.Path))
 	}
 	return o, err
+}
+
+func (r *reader) objectLine() (objectLine, error) {
+	line, err := r.line()
+	switch {
+	case err == io.EOF:
+		return objectLine{}, r.corrupt(io.ErrUnexpectedEOF)
+	case err != nil:
+		return objectLine{}, err
+	}
+	if l, ok := cutLine(line); ok {
+		return l, nil
+	}
+	var l objectLine
+	err = r.decode(line, &l)
+	return l, err
 }
 
 // retired reads one retired object, which must sort after those before it and
@@ -238,7 +296,7 @@ func (r *reader) retired(sets []storage.Headers, rel *Release) (Retired, error) 
 
 // item reads the next line of a list that is not at its end.
 func (r *reader) item(v any) error {
-	err := r.next(v, false)
+	err := r.next(v)
 	if err == io.EOF {
 		return r.corrupt(io.ErrUnexpectedEOF)
 	}
@@ -278,7 +336,12 @@ type intentLine struct {
 func EncodeIntent(in *Intent) ([]byte, error) {
 	line := intentLine{Intent: *in, Count: len(in.Touches)}
 	line.Format = Format
-	return encode(line, len(in.Touches), func(i int) Touch { return in.Touches[i] })
+	w := newWriter(len(in.Touches) * blobSize)
+	err := w.json.Encode(line)
+	for i := 0; i < len(in.Touches) && err == nil; i++ {
+		err = w.json.Encode(&in.Touches[i])
+	}
+	return w.end(err)
 }
 
 // DecodeIntent reads an intent of the given site.

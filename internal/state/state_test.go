@@ -208,7 +208,7 @@ func TestRefusals(t *testing.T) {
 		{"bad id", head, pack(t, `{"format":1,`+site+`,"live":"../x"}`), `"../x" is not the id of a release`},
 		{"bad suspect", head, pack(t, `{"format":1,`+site+`,"suspects":[{"intent":"../y","until":"2026-01-01T00:00:00Z"}]}`), `"../y" is not the id of a release`},
 		{"more after the end", head, pack(t, `{"format":1,`+site+"}\n{}\n"), "it goes on after its end"},
-		{"two values", head, pack(t, `{"format":1,`+site+"} 1\n"), "more than one value"},
+		{"two values", head, pack(t, `{"format":1,`+site+"} 1\n"), "after top-level value"},
 		{"objects missing", release, pack(t, strings.TrimSuffix(strings.Replace(rel(), `"objects":0`, `"objects":1`, 1), "\n")), "unexpected EOF"},
 		{"objects of another site", release, pack(t, strings.Replace(rel(), "blog", "shop", 1)), "belongs to the site"},
 		{"header set missing", release, pack(t, rel(`{"path":"a","headers":1,`+sum+`}`)), "header set 1 of 1"},
