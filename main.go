@@ -11,6 +11,7 @@ import (
 )
 
 func main() {
+	cli.LimitHeap()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	os.Exit(cli.Main(ctx, os.Args[1:], cli.System()))

@@ -35,8 +35,11 @@ type Options struct {
 	DelayTools []string
 	// Large is the size of one file, in bytes, whose deploy is measured for its
 	// memory. 0: none.
-	Large   int64
-	Command string // that measures the same, for the record
+	Large int64
+	// Generated are sizes of generated manifests that are deployed without
+	// files. Empty: none.
+	Generated []int
+	Command   string // that measures the same, for the record
 }
 
 // manyFiles is the largest site that all tools publish in all rounds.
@@ -54,6 +57,9 @@ func Run(t testing.TB, o Options) *Record {
 	r.Program = b.measureProgram()
 	for _, n := range o.Files {
 		b.measureSite(r, n)
+	}
+	for _, n := range o.Generated {
+		r.Generated = append(r.Generated, b.measureGenerated(n)...)
 	}
 	if o.Large > 0 {
 		r.Large = b.measureLarge(o.Large)

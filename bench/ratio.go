@@ -1,6 +1,9 @@
 package bench
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Ratio is one figure of pandastack over another of the same run, and what it
 // should stay below.
@@ -21,7 +24,7 @@ func (r *Record) Ratios() []Ratio {
 			out = append(out, r.ratios(s, delay)...)
 		}
 	}
-	return append(out, r.growth()...)
+	return slices.Concat(out, r.generatedRatios(), r.growth())
 }
 
 // ratios returns those of one site at one distance.
@@ -61,7 +64,7 @@ func (r *Record) ratios(s SiteFacts, delay float64) []Ratio {
 		if peer, found := get("s5cmd sync", StepCold); found && peer.CPU > 0 {
 			add("cold, client CPU / s5cmd's", ours.CPU/peer.CPU, 0.5)
 		}
-		add("cold, memory / (60 MB + 400 bytes for each file)", float64(ours.Memory)/(60e6+400*float64(s.Files)), 1)
+		add("cold, memory / (60 MB + 400 bytes for each file)", float64(ours.Memory)/maxMemory(s.Files), 1)
 	}
 	if ours, ok := get(Ours, StepRollback); ok && s.Changed >= smallPuts/2 { // for fewer, what a rollback costs at all is most of it
 		if small, found := get(Limit, LimitSmallPuts); found {

@@ -23,6 +23,8 @@ type Record struct {
 	// nothing.
 	Traffic []Sample `json:"traffic"`
 	Large   *Sample  `json:"large,omitempty"`
+	// Generated are deploys of manifests without files, by their sizes and steps.
+	Generated []Generated `json:"generated,omitempty"`
 }
 
 // Machine is what a reader has to know of the machine, and no more.

@@ -28,6 +28,7 @@ var (
 	far     = flag.String("delay-files", "2000", "sizes of the sites of that pass")
 	remote  = flag.String("delay-tools", quick, "tools of that pass, separated by semicolons; empty: all")
 	large   = flag.Int64("large", 0, "size of one large file, in bytes: its deploy is measured, too")
+	made    = flag.String("generated", "", "sizes of generated manifests, which are deployed without files: 10000,100000,1000000; empty: none")
 	out     = flag.String("out", "", "folder in which performance.json, .md and .svg are written; empty: none")
 	publish = flag.String("page", "", "page whose marked part becomes the tables, and beside which the record and the plot are written")
 )
@@ -36,7 +37,7 @@ var (
 func TestMeasure(t *testing.T) {
 	o := Options{
 		Files: numbers(t, *files), Rounds: *rounds, ManyRounds: *many, ManyTools: list(*some), Tools: list(*tools), Seed: *seed, Changed: *changed,
-		Delay: *delay, DelayFiles: numbers(t, *far), DelayTools: list(*remote), Large: *large, Command: commandLine(),
+		Delay: *delay, DelayFiles: numbers(t, *far), DelayTools: list(*remote), Large: *large, Generated: numbers(t, *made), Command: commandLine(),
 	}
 	if *publish != "" { // not to find out after hours that it has no place
 		insert(t, *publish, "")

@@ -19,6 +19,7 @@ func (r *Record) Markdown() string {
 		}
 		r.requests(&b, s)
 	}
+	r.generatedTable(&b)
 	r.ratioTable(&b)
 	return b.String()
 }

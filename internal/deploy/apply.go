@@ -69,7 +69,7 @@ func touches(v *view, p *plan.Plan) []state.Touch {
 	for _, path := range v.doubted {
 		doubted[path] = true
 	}
-	var out []state.Touch
+	out := make([]state.Touch, 0, len(p.Changes)+len(doubted))
 	for _, c := range p.Changes {
 		if c.Op == plan.Retire || c.Op == plan.Revive {
 			continue // its object stays as it is, in doubt or not

@@ -20,7 +20,7 @@ func (r *Run) end(phase event.Phase, started time.Time, detail string) {
 
 // planned describes a plan.
 func (r *Run) planned(v *view, a aim, p *plan.Plan) event.Planned {
-	e := event.Planned{Target: r.Target, Live: v.head.Live, Changes: []event.Change{}, Owed: v.owed(), Pays: a.pay}
+	e := event.Planned{Target: r.Target, Live: v.head.Live, Changes: make([]event.Change, 0, len(p.Changes)), Owed: v.owed(), Pays: a.pay}
 	counts := count(p)
 	e.Created, e.Updated, e.Headers, e.Deleted, e.Kept = counts[plan.Create], counts[plan.Update], counts[plan.Headers], counts[plan.Delete], counts[keep]
 	e.Adopted, e.Retired, e.Revived = counts[adopted], counts[plan.Retire], counts[plan.Revive]

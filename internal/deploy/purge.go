@@ -104,6 +104,9 @@ func (v *view) owedPaths(name string) []string {
 
 // purges describes what each CDN would be asked for.
 func (r *Run) purges(v *view, a aim, p *plan.Plan) []event.CDNPurge {
+	if len(r.Purgers) == 0 {
+		return nil
+	}
 	var out []event.CDNPurge
 	own := v.purged(a, p, touches(v, p))
 	for _, c := range r.Purgers {

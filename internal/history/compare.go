@@ -28,7 +28,7 @@ type Counts struct {
 // says where they are not.
 func Compare(from, to []state.Object) (*Difference, error) {
 	// What the storage could not hold at once need not stop a comparison.
-	p, err := plan.Diff(plan.Input{Desired: to, Live: from, MixedPaths: true})
+	p, err := plan.Diff(plan.Input{Desired: slices.Clone(to), Live: from, MixedPaths: true})
 	if err != nil {
 		return nil, err
 	}

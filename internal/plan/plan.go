@@ -101,7 +101,7 @@ func (p *Plan) Retains(path string) bool {
 
 // Input is what a plan is made of.
 type Input struct {
-	Desired []state.Object // sorted by path; ETags are ignored
+	Desired []state.Object // sorted by path; becomes Plan.Objects, with other ETags
 	Live    []state.Object // sorted by path
 	// Foreign names paths of Live whose objects no release put there, and
 	// which are taken over.
@@ -136,7 +136,8 @@ type Retirement struct {
 	Writes bool
 }
 
-// Diff returns what turns Live into Desired. It fails with a *CollisionError
+// Diff returns what turns Live into Desired, which it takes over: of a large site,
+// a copy is what takes most memory. It fails with a *CollisionError
 // where the provider could not hold the objects side by side.
 func Diff(in Input) (*Plan, error) {
 	for _, objects := range [][]state.Object{in.Desired, in.Live, objectsOf(in.Retired)} {
@@ -149,7 +150,10 @@ func Diff(in Input) (*Plan, error) {
 			return nil, err
 		}
 	}
-	p := &Plan{Objects: slices.Clone(in.Desired)}
+	p := &Plan{Objects: in.Desired}
+	if len(in.Live) == 0 { // all are new
+		p.Changes = make([]Change, 0, len(in.Desired))
+	}
 	live, retired := in.inBucket()
 	merge(p.Objects, live, func(desired, live *state.Object) {
 		if live != nil && retired[live.Path] != nil {

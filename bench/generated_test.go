@@ -1,0 +1,142 @@
+//go:build bench
+
+package bench
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pandastack-io/pandastack/internal/cli"
+	"github.com/pandastack-io/pandastack/internal/deploy"
+	"github.com/pandastack-io/pandastack/internal/event"
+	"github.com/pandastack-io/pandastack/internal/site"
+	"github.com/pandastack-io/pandastack/internal/storage"
+	"github.com/pandastack-io/pandastack/providers/local"
+)
+
+// TestMain does the job of a process that has one.
+func TestMain(m *testing.M) {
+	job := os.Getenv(GeneratedEnv)
+	if job == "" {
+		os.Exit(m.Run())
+	}
+	var j GeneratedJob
+	if err := errors.Join(json.Unmarshal([]byte(job), &j), deployGenerated(j)); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+}
+
+// deployGenerated deploys a manifest as the program does when it has scanned an
+// output, with the program's settings.
+func deployGenerated(j GeneratedJob) error {
+	cli.LimitHeap()
+	records, err := local.New(j.Dir)
+	if err != nil {
+		return err
+	}
+	files, err := generatedFiles(j)
+	if err != nil {
+		return err
+	}
+	began, cpu := time.Now(), ownCPU()
+	r := deploy.Open(context.Background(), deploy.Options{
+		Target: "nowhere", Live: nowhere{}, State: recordsOnly{records}, MixedPaths: true, Keep: 10, Tool: "bench", Sink: &planKeeper{},
+	})
+	fin, err := r.Deploy(context.Background(), deploy.FromFiles(files))
+	g := Generated{Wall: time.Since(began).Seconds(), CPU: (ownCPU() - cpu).Seconds()}
+	if err != nil {
+		return err
+	}
+	if changes := fin.Created + fin.Updated; (changes > 0) != (j.Step != StepRebuild) {
+		return fmt.Errorf("%s: %d files were written", j.Step, changes)
+	}
+	record, err := os.Stat(filepath.Join(j.Dir, "releases", fin.Release))
+	if err != nil {
+		return err
+	}
+	g.Record = record.Size()
+	return j.Report(g)
+}
+
+// outputDir is where the files seem to be: as long as on a CI runner.
+const outputDir = "/home/runner/work/website/website/dist/"
+
+// generatedFiles returns what a scan would, with as much memory for each file.
+func generatedFiles(j GeneratedJob) ([]site.File, error) {
+	headers, err := site.NewHeaderSet(nil)
+	if err != nil {
+		return nil, err
+	}
+	var files []site.File
+	s := Site{Files: j.Files, Seed: j.Seed, Changed: j.Changed}
+	for i := range j.Files {
+		version := 0
+		if changed, deleted := s.fate(i); j.Step == StepChanged && deleted {
+			continue
+		} else if j.Step == StepChanged && changed {
+			version = 1
+		}
+		k, nth := kindOf(i)
+		body := fmt.Appendf(nil, "%d/%d/%d", j.Seed, i, version)
+		source := outputDir + name(k, nth, body)
+		path := source[len(outputDir):]
+		files = append(files, site.File{Path: path, Source: source, Size: int64(k.min), SHA256: sha256.Sum256(body), Headers: headers.Of(path, site.MediaType(path, nil))})
+	}
+	slices.SortFunc(files, func(a, b site.File) int { return strings.Compare(a.Path, b.Path) })
+	return files, nil
+}
+
+// nowhere is a site's storage that answers as S3 does, and keeps nothing.
+type nowhere struct{}
+
+func (nowhere) Get(_ context.Context, key string) (*storage.Object, error) {
+	return nil, &storage.Error{Op: "get", Key: key, Err: storage.ErrNotExist}
+}
+
+func (nowhere) Put(_ context.Context, key string, src storage.Source, _ storage.Headers, _ storage.Condition) (storage.Info, error) {
+	return storage.Info{Key: key, Size: src.Size, ETag: etagOf(src.SHA256)}, nil
+}
+
+func (nowhere) Delete(context.Context, ...string) error { return nil }
+
+func (nowhere) List(context.Context, string) iter.Seq2[storage.Info, error] {
+	return func(func(storage.Info, error) bool) {}
+}
+
+// recordsOnly keeps records and, of displaced bytes, nothing.
+type recordsOnly struct{ *local.Store }
+
+// Copy seems to copy.
+func (recordsOnly) Copy(_ context.Context, _ storage.CopySource, key string, _ storage.Headers) (storage.Info, error) {
+	return storage.Info{Key: key, ETag: "copied"}, nil
+}
+
+// planKeeper holds the plan to the end, as the reports of the program do.
+type planKeeper struct{ plan event.Event }
+
+// Emit keeps a plan.
+func (k *planKeeper) Emit(e event.Event) {
+	if p, ok := e.(event.Planned); ok {
+		k.plan = p
+	}
+}
+
+// etagOf returns an ETag that belongs to the bytes, and that compresses as little
+// as their MD5.
+func etagOf(d storage.Digest) string {
+	sum := md5.Sum(d[:])
+	return hex.EncodeToString(sum[:])
+}
