@@ -21,7 +21,8 @@ func (r *Run) apply(ctx context.Context, t *tx, a aim, p *plan.Plan) (event.Fini
 	touches := touches(t.view, p)
 	release := len(touches) > 0 || len(p.Changes) > 0 || a.of != nil || a.mend != nil && a.mend.Changed // else there are only debts
 	if release {
-		u := &upload{Run: r, aim: a, plan: p, files: files(a.desired), unmoved: r.unmoved(p)}
+		u := &upload{Run: r, aim: a, plan: p, files: files(a.desired)}
+		u.findUnmoved()
 		wrote, err := r.publish(t, u, a, touches)
 		if err != nil {
 			err = r.abandon(ctx, t, u, wrote, r.fail(t, err))
@@ -163,12 +164,7 @@ func (r *Run) displace(t *tx, u *upload) (err error) {
 // from another place, where there is no file.
 func (u *upload) displaced(t *tx) []plan.Change {
 	kept, _ := t.history(u.retention())
-	brought := map[storage.Digest]bool{}
-	for _, c := range u.plan.Changes {
-		if c.New != nil && c.Writes() && u.files[c.Path()] == "" {
-			brought[c.New.SHA256] = true
-		}
-	}
+	brought := u.brought()
 	return slices.DeleteFunc(slices.Clone(u.plan.Changes), func(c plan.Change) bool {
 		switch c.Op {
 		case plan.Update:

@@ -232,6 +232,7 @@ func (r *Run) diff(v *view, a aim) (*plan.Plan, error) {
 	for i := range a.desired {
 		objects[i] = a.desired[i].Object
 	}
+	shareNames(objects, v.objects)
 	p, err := plan.Diff(plan.Input{
 		Desired: objects, Live: v.objects, Foreign: v.adopted, MixedPaths: r.MixedPaths,
 		Retirement: r.retirement(v, a),
@@ -240,6 +241,21 @@ func (r *Run) diff(v *view, a aim) (*plan.Plan, error) {
 		return nil, err
 	}
 	return p, r.check(p)
+}
+
+// shareNames lets the objects of both lists, which are sorted, that have the same
+// path also have the same string for it: the other one takes memory that is free
+// then.
+func shareNames(objects, live []state.Object) {
+	i := 0
+	for j := range live {
+		for i < len(objects) && objects[i].Path < live[j].Path {
+			i++
+		}
+		if i < len(objects) && objects[i].Path == live[j].Path {
+			live[j].Path = objects[i].Path
+		}
+	}
 }
 
 // check returns a *RefusedError where the storage would refuse what the plan

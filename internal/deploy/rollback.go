@@ -135,24 +135,44 @@ func (u *upload) bring(ctx context.Context, c plan.Change) (storage.Info, error)
 	return u.copy(ctx, u.Live, c.Path(), from, d, c.New.Headers)
 }
 
-// unmoved returns where the bytes are that the plan leaves in their place.
-func (r *Run) unmoved(p *plan.Plan) map[storage.Digest]storage.CopySource {
-	m := map[storage.Digest]storage.CopySource{}
-	for _, c := range p.Changes {
-		if c.Op == plan.Headers { // its ETag may change meanwhile
-			m[c.Old.SHA256] = storage.CopySource{Store: r.Live, Key: c.Path(), Size: c.Old.Size}
-		}
-	}
-	for i := range p.Retired {
-		o := &p.Retired[i].Object
-		m[o.SHA256] = storage.CopySource{Store: r.Live, Key: o.Path, ETag: o.ETag, Size: o.Size}
-	}
-	for i := range p.Objects {
-		if o := &p.Objects[i]; o.ETag != "" {
-			m[o.SHA256] = storage.CopySource{Store: r.Live, Key: o.Path, ETag: o.ETag, Size: o.Size}
+// brought returns the bytes that a plan takes from the bucket, because there is
+// no file.
+func (u *upload) brought() map[storage.Digest]bool {
+	m := map[storage.Digest]bool{}
+	for _, c := range u.plan.Changes {
+		if c.New != nil && c.Writes() && u.files[c.Path()] == "" {
+			m[c.New.SHA256] = true
 		}
 	}
 	return m
+}
+
+// findUnmoved notes where bytes are that the plan brings and also leaves in
+// their place.
+func (u *upload) findUnmoved() {
+	u.unmoved = map[storage.Digest]storage.CopySource{}
+	brought := u.brought()
+	if len(brought) == 0 {
+		return
+	}
+	note := func(o *state.Object, etag string) {
+		if brought[o.SHA256] {
+			u.unmoved[o.SHA256] = storage.CopySource{Store: u.Live, Key: o.Path, ETag: etag, Size: o.Size}
+		}
+	}
+	for _, c := range u.plan.Changes {
+		if c.Op == plan.Headers { // its ETag may change meanwhile
+			note(c.Old, "")
+		}
+	}
+	for i := range u.plan.Retired {
+		note(&u.plan.Retired[i].Object, u.plan.Retired[i].ETag)
+	}
+	for i := range u.plan.Objects {
+		if o := &u.plan.Objects[i]; o.ETag != "" {
+			note(o, o.ETag)
+		}
+	}
 }
 
 // unchanged returns ErrPrecondition where the key is not as the plan has it.
