@@ -13,8 +13,8 @@ import (
 // requests, and leaves a large one, the lists of a million files, twice the size
 // that it needs. docs/performance.md has what both cost.
 const (
-	heapRoom  = 24 << 20
-	heapShare = 4 // a quarter
+	heapRoom  = 16 << 20
+	heapShare = 8 // an eighth
 )
 
 // LimitHeap makes the garbage collector run when the heap has grown by a fixed
