@@ -151,7 +151,7 @@ func (m *move) run(t *testing.T, args ...string) (code int, stdout, stderr strin
 	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), m.program, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = m.dir, &out, &errs
-	cmd.Env = append(m.server.Env(), "HOME="+t.TempDir())
+	cmd.Env = append(m.server.Env(), "HOME="+t.TempDir(), raceOptions)
 	_ = cmd.Run() // the exit code says it
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }

@@ -194,7 +194,7 @@ func (b *crashBed) environ(t *testing.T, g *gate) []string {
 	}
 	env := append(b.server.Env(), "HOME="+t.TempDir(), "PANDASTACK_ENDPOINT="+b.store.URL,
 		"CLOUDFLARE_BASE_URL="+b.purgeURL, "CLOUDFLARE_API_TOKEN="+cloudflarefake.Token,
-		"PANDASTACK_WEBHOOK_SECRET="+webhookfake.Secret)
+		"PANDASTACK_WEBHOOK_SECRET="+webhookfake.Secret, raceOptions)
 	if b.staged == nil { // else the file names the buckets
 		env = append(env, "PANDASTACK_BUCKET="+b.depot.name)
 	}

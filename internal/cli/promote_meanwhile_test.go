@@ -119,7 +119,7 @@ func (b *crashBed) promoted(version int) contents {
 func (b *crashBed) restage(t *testing.T, version int) error {
 	cmd := exec.CommandContext(t.Context(), b.program, "deploy", "--environment", "staging")
 	cmd.Dir = b.projects[version]
-	cmd.Env = append(b.server.Env(), "HOME="+t.TempDir(), "PANDASTACK_ENDPOINT="+b.server.Endpoint)
+	cmd.Env = append(b.server.Env(), "HOME="+t.TempDir(), "PANDASTACK_ENDPOINT="+b.server.Endpoint, raceOptions)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("the deploy to staging: %w\n%s", err, out)
 	}

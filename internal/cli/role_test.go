@@ -44,7 +44,7 @@ func newJob(t *testing.T, storage map[string]string, env ...string) *job {
 	if err := os.WriteFile(filepath.Join(j.dir, "pandastack.json"), config, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	j.env = append([]string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "GITHUB_ACTIONS=true", "GITHUB_RUN_ID=42"}, env...)
+	j.env = append([]string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "GITHUB_ACTIONS=true", "GITHUB_RUN_ID=42", raceOptions}, env...)
 	return j
 }
 

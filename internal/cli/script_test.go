@@ -26,6 +26,11 @@ import (
 
 var update = flag.Bool("update", false, "rewrite what the scripts compare with")
 
+// raceOptions is for programs that get an environment of their own. The race
+// detector waits a second at the end of each process, unless .ci/run says
+// otherwise; scripts have the variable from testscript.
+var raceOptions = "GORACE=" + os.Getenv("GORACE")
+
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"pandastack": func() {

@@ -145,7 +145,7 @@ func newSecretive(t *testing.T, program string, server *testbed.S3, f cdntest.Fa
 	}
 	s := &secretive{T: t, program: program, dir: t.TempDir(), depot: newDepot(t, server)}
 	s.env = append(server.Env(),
-		"HOME="+t.TempDir(), "PATH="+os.Getenv("PATH"), "PANDASTACK_ENDPOINT="+server.Endpoint, "PANDASTACK_BUCKET="+s.depot.name,
+		"HOME="+t.TempDir(), "PATH="+os.Getenv("PATH"), raceOptions, "PANDASTACK_ENDPOINT="+server.Endpoint, "PANDASTACK_BUCKET="+s.depot.name,
 		"CLOUDFLARE_BASE_URL="+cloudflare.URL, "CLOUDFLARE_API_TOKEN="+cloudflarefake.Token,
 		"AWS_ENDPOINT_URL_CLOUDFRONT="+cloudfront.URL, "CLOUDFRONT_ACCESS_KEY_ID="+cloudfrontfake.AccessKeyID,
 		"CLOUDFRONT_SECRET_ACCESS_KEY="+cloudfrontfake.SecretKey, "CLOUDFRONT_SESSION_TOKEN="+cloudfrontSession,
