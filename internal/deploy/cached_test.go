@@ -236,6 +236,7 @@ func (s *cachedSite) judge(command string, caches ...*cache) {
 // and payments, of which some fail or are killed, while visitors fill the caches.
 // Whenever a run says that it is done, visitors get what the bucket has.
 func TestCachesNeverLie(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	const most = 300 // of the package's many: these take a second
 	played := 0

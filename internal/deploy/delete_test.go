@@ -15,6 +15,7 @@ import (
 // TestDeletionOrder deletes more than one request holds, and dies after the
 // pages are gone: what lists them went before, and what they refer to is there.
 func TestDeletionOrder(t *testing.T) {
+	t.Parallel()
 	const n = perRequest/3 + 1
 	w := newWorld(t)
 	full := maps.Clone(v1)

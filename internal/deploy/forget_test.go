@@ -175,6 +175,7 @@ func TestForgetRefuses(t *testing.T) {
 // already, before anything is written. With the releases that need it gone,
 // nothing has to be named.
 func TestForgetTooMany(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.leak()
 	h, last := w.head(), w.record().History[0]

@@ -36,6 +36,7 @@ func TestMain(m *testing.M) {
 			}
 		}
 	}
+	debug.SetGCPercent(400) // small worlds, short lives
 	goleak.VerifyTestMain(m)
 }
 
@@ -52,8 +53,7 @@ func TestMain(m *testing.M) {
 // plays it again. Without -rapid.seed, the histories are the same each time;
 // -rapid.seed=0 takes others.
 func TestModel(t *testing.T) {
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // small worlds, short lives
-	tempInMemory(t)                                   // there are thousands of small files
+	tempInMemory(t) // there are thousands of small files
 	d := &disk{dir: t.TempDir()}
 	var mu sync.Mutex
 	total := tally{}

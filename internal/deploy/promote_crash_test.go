@@ -10,10 +10,11 @@ import (
 // of the two sites, before and after it was done. A promote, or a deploy, must
 // then make the site whole; the other site is never written to.
 func TestPromoteCrashAnywhere(t *testing.T) {
+	t.Parallel()
 	files := tree{"a.css": "a2", "b.css": "b", "new.html": "new", "index.html": "home 2", "sitemap.xml": "map"}
 	for _, after := range []bool{false, true} {
 		n := 0
-		for ; ; n++ {
+		for ; ; n += killStride {
 			p := newPair(t)
 			p.staging.must(files)
 			p.must(v1)

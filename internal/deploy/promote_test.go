@@ -165,6 +165,7 @@ func TestPromoteLeavesAlone(t *testing.T) {
 // TestPromoteHeaders holds the headers of a promote to those of a deploy of the
 // same output.
 func TestPromoteHeaders(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	contents := map[string]string{
 		"plain": "words", "page": "<!doctype html><title>x</title>", "latin": `<meta charset="windows-1252">`, "utf16": "\xff\xfea\x00",

@@ -93,26 +93,22 @@ func TestRepairCrash(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			stopped := 0
-			for n := 0; ; n++ {
-				done := true
-				for _, after := range []bool{false, true} {
+			for round, after := range []bool{false, true} {
+				for n := round % killStride; ; n += killStride {
 					w := spoilt(t, also)
 					w.strays = 20
-					if w.dies(n, after) {
-						done = false
-						stopped++
-						w.recovers(name)
+					if !w.dies(n, after) {
+						break
 					}
+					stopped++
+					w.recovers(name)
 					if t.Failed() {
 						t.Fatalf("stopped at write %d, after it: %v", n, after)
 					}
 				}
-				if done {
-					break
-				}
 			}
 			t.Logf("stopped %d times", stopped)
-			if stopped < 4 { // where the record is lost, two objects are written, and nothing is mended
+			if stopped*killStride < 4 { // where the record is lost, two objects are written, and nothing is mended
 				t.Errorf("stopped only %d times", stopped)
 			}
 		})

@@ -164,6 +164,7 @@ func TestRollbackSparesForeign(t *testing.T) {
 // TestCrashInRollback stops the process at every request of a rollback; the
 // next deploy of either version makes the site whole.
 func TestCrashInRollback(t *testing.T) {
+	t.Parallel()
 	v2 := maps.Clone(v1)
 	v2["a.css"], v2["index.html"], v2["new.html"], v2["b.css"] = "a2", "home 2", "new", "b|60"
 	delete(v2, "docs/index.html")
