@@ -78,13 +78,16 @@ func unfinished(t *testing.T, srv *testbed.S3, bucket, key string) []string {
 func smallParts(o *Options) { o.MultipartAbove, o.PartBytes, o.CopyAbove = 6*mib, 5*mib, 7*mib }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	t.Run("minio", func(t *testing.T) {
+		t.Parallel()
 		h := harness(testbed.MinIO(t), func(*Options) {})
 		h.NoWebsiteRedirect = "MinIO does not know the header"
 		h.Collisions = storagetest.CollisionsBroken
 		storagetest.Run(t, h)
 	})
 	t.Run("versitygw", func(t *testing.T) {
+		t.Parallel()
 		h := harness(testbed.VersityGW(t), smallParts)
 		h.Collisions = storagetest.CollisionsRefused
 		h.SelfCopyKeeps = "versitygw keeps headers that a copy onto itself does not replace"

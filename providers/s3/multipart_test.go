@@ -55,6 +55,7 @@ func content(t *testing.T, s *Store, key string) []byte {
 }
 
 func TestMultipart(t *testing.T) {
+	t.Parallel()
 	for name, srv := range servers(t) {
 		for mode, checksums := range map[string]bool{"": false, " as AWS": true} {
 			t.Run(name+mode, func(t *testing.T) {
@@ -182,6 +183,7 @@ func TestMultipartCanceled(t *testing.T) {
 // TestMultipartLostAnswer: the upload was completed, which the second attempt
 // learns as "no such upload".
 func TestMultipartLostAnswer(t *testing.T) {
+	t.Parallel()
 	s, p := proxied(t, testbed.MinIO(t), smallParts)
 	p.Around(first(1, func(r *http.Request) bool { return r.Method == "POST" && r.URL.Query().Has("uploadId") }, lose))
 	want := pattern(7 * int(mib))

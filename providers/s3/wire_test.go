@@ -146,6 +146,7 @@ func TestTemporaryFailures(t *testing.T) {
 }
 
 func TestRetriesEnd(t *testing.T) {
+	t.Parallel()
 	s, p := proxied(t, testbed.MinIO(t), func(o *Options) { o.MaxAttempts = 2 })
 	p.Around(first(100, method("PUT"), refuse(503, "SlowDown")))
 	_, err := s.Put(t.Context(), "k", storage.Bytes([]byte("x")), nil, storage.Condition{})
@@ -181,6 +182,7 @@ func TestRetryDelay(t *testing.T) {
 // TestLostAnswer: the server has done a conditional write whose answer never
 // came. The second attempt fails its condition, because of the first.
 func TestLostAnswer(t *testing.T) {
+	t.Parallel()
 	srv := testbed.MinIO(t)
 	page := storage.Headers{storage.ContentType: "text/html", storage.CacheControl: "no-cache"}
 
@@ -303,6 +305,7 @@ func (s *short) Write(p []byte) (int, error) {
 }
 
 func TestCutAnswerIsAskedForAgain(t *testing.T) {
+	t.Parallel()
 	s, p := proxied(t, testbed.MinIO(t))
 	if _, err := s.Put(t.Context(), "k", storage.Bytes([]byte("x")), nil, storage.Condition{}); err != nil {
 		t.Fatal(err)
