@@ -353,6 +353,7 @@ func TestDeletionOfForeign(t *testing.T) {
 // TestWaiting waits for a deploy that ends in time, and takes over from an
 // earlier attempt of the same run at once.
 func TestWaiting(t *testing.T) {
+	t.Parallel()
 	hold := func(w *world) (state.Owner, func() error) {
 		t.Helper()
 		owner := state.Owner{Repository: "o/r", RunID: "7", RunAttempt: 1}

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"os"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -37,7 +38,20 @@ func TestMain(m *testing.M) {
 		}
 	}
 	debug.SetGCPercent(400) // small worlds, short lives
+	tempInMemory()
 	goleak.VerifyTestMain(m)
+}
+
+// tempInMemory puts temporary files where nothing waits for the disk, if the
+// system has such a place: there are thousands of small ones, in worlds and on
+// servers.
+func tempInMemory() {
+	if _, err := os.Stat("/dev/shm"); err != nil || os.Getenv("TMPDIR") != "" {
+		return
+	}
+	if err := os.Setenv("TMPDIR", "/dev/shm"); err != nil {
+		panic(err)
+	}
 }
 
 // TestModel plays random histories of a site against a model of it, in the
@@ -53,7 +67,6 @@ func TestMain(m *testing.M) {
 // plays it again. Without -rapid.seed, the histories are the same each time;
 // -rapid.seed=0 takes others.
 func TestModel(t *testing.T) {
-	tempInMemory(t) // there are thousands of small files
 	d := &disk{dir: t.TempDir()}
 	var mu sync.Mutex
 	total := tally{}
