@@ -21,7 +21,7 @@ func (r *Run) apply(ctx context.Context, t *tx, a aim, p *plan.Plan) (event.Fini
 	touches := touches(t.view, p)
 	release := len(touches) > 0 || len(p.Changes) > 0 || a.of != nil || a.mend != nil && a.mend.Changed // else there are only debts
 	if release {
-		u := &upload{Run: r, aim: a, plan: p, files: files(a.desired)}
+		u := &upload{Run: r, aim: a, plan: p, files: a.desired}
 		u.findUnmoved()
 		wrote, err := r.publish(t, u, a, touches)
 		if err != nil {
@@ -173,7 +173,7 @@ func (u *upload) displaced(t *tx) []plan.Change {
 			needed := (c.Retired == nil || slices.Contains(kept, c.Retired.Last)) && !t.view.head.Forgot(c.Old.SHA256)
 			return !needed && !brought[c.Old.SHA256]
 		case plan.Headers:
-			return keepsNames(c) || u.files[c.Path()] != ""
+			return keepsNames(c) || u.files.of(c.Path()) != ""
 		}
 		return true
 	})
@@ -264,13 +264,15 @@ func hasDeletions(p *plan.Plan) bool {
 	return slices.ContainsFunc(p.Changes, func(c plan.Change) bool { return c.Op == plan.Delete })
 }
 
-// files returns the desired files by path.
-func files(desired []Desired) map[string]string {
-	m := make(map[string]string, len(desired))
-	for _, d := range desired {
-		if d.File != "" {
-			m[d.Path] = d.File
-		}
+// sources are desired objects, sorted by path.
+type sources []Desired
+
+// of returns the file that has the bytes of a path; "" where it is not desired, or
+// its bytes are in the bucket.
+func (s sources) of(path string) string {
+	i, ok := slices.BinarySearchFunc(s, path, func(d Desired, path string) int { return strings.Compare(d.Path, path) })
+	if !ok {
+		return ""
 	}
-	return m
+	return s[i].File
 }

@@ -20,7 +20,7 @@ type upload struct {
 	*Run
 	aim   aim
 	plan  *plan.Plan
-	files map[string]string // path → file
+	files sources
 	// shelf and unmoved are where a rollback, and shelf where a failure,
 	// takes bytes from.
 	shelf *shelf
@@ -130,7 +130,7 @@ func (u *upload) write(ctx context.Context, c plan.Change) (storage.Info, error)
 			return info, err
 		}
 	}
-	if u.files[c.Path()] == "" {
+	if u.files.of(c.Path()) == "" {
 		return u.bring(ctx, c)
 	}
 	cond := storage.Condition{Absent: true}
@@ -142,7 +142,7 @@ func (u *upload) write(ctx context.Context, c plan.Change) (storage.Info, error)
 			return storage.Info{}, err
 		}
 	}
-	return u.Live.Put(ctx, c.Path(), storage.File(u.files[c.Path()], c.New.Size, c.New.SHA256), c.New.Headers, u.sendable(cond))
+	return u.Live.Put(ctx, c.Path(), storage.File(u.files.of(c.Path()), c.New.Size, c.New.SHA256), c.New.Headers, u.sendable(cond))
 }
 
 // keepsNames reports whether the new headers name all that the old ones do.
