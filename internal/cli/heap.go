@@ -13,7 +13,7 @@ import (
 // requests, and leaves a large one, the lists of a million files, twice the size
 // that it needs. docs/performance.md has what both cost.
 const (
-	heapRoom  = 16 << 20
+	heapRoom  = 12 << 20
 	heapShare = 8 // an eighth
 )
 

@@ -14,13 +14,13 @@ import (
 
 const (
 	// First is how many functions run at once until something is known.
-	First = 32
+	First = 48
 	// Most bounds them: each has a connection and an open file.
 	Most = 128
 
 	// A judgement needs a window of so many functions for each that runs at
 	// once, and of so much time: less says nothing, because each of them is
-	// slow or fast for reasons of its own.
+	// slow or fast for reasons of its own, and they begin and end in swarms.
 	enough     = 2
 	windowTime = 50 * time.Millisecond
 
@@ -70,6 +70,8 @@ type Pacer struct {
 	step  float64 // how much the next trial of more asks for
 	rest  int     // windows until then
 	pause int     // the next rest
+
+	slowed bool // the service asked for less
 }
 
 // window is what a judgement rests on.
@@ -114,11 +116,15 @@ type Group struct {
 
 // Group returns a group of functions of the same kind, and a context that ends
 // when one of them fails or all are done. What is known of the rate of other
-// groups is forgotten unless one of them is still at work; the limit stays.
+// groups is forgotten unless one of them is still at work. The limit stays, or
+// is First again where only the rate has made it smaller.
 func (p *Pacer) Group(ctx context.Context) (*Group, context.Context) {
 	p.mu.Lock()
 	if p.active == 0 {
 		p.forget()
+		if !p.slowed && !p.fixed { // what was enough for large bodies may be too little for small ones
+			p.limit = max(p.limit, First)
+		}
 	}
 	p.mu.Unlock()
 	g, ctx := errgroup.WithContext(ctx)
@@ -194,7 +200,7 @@ func (p *Pacer) count(bytes int64) {
 func (p *Pacer) yield() {
 	p.window = window{skip: p.active}
 	p.change(int(float64(p.limit) * backOff))
-	p.rate, p.step = 0, gentle
+	p.rate, p.step, p.slowed = 0, gentle, true
 	p.tire()
 }
 

@@ -95,6 +95,9 @@ func RoleOf(path, contentType string) Role {
 var serviceWorker = regexp.MustCompile(`^(?:(?:.*[-_.])?sw|sw[-_](?:register-)?(?:push|custom|prod)|(?:.*[-_.])?service[-_]?worker|ngsw-worker|safety-worker|onesignalsdk(?:updater)?worker)(?:\.min)?\.m?js$`)
 
 func isServiceWorker(p string) bool {
+	if !strings.HasSuffix(strings.ToLower(p), "js") { // most files: this is asked of each
+		return false
+	}
 	return serviceWorker.MatchString(strings.ToLower(baseName(p)))
 }
 

@@ -21,7 +21,7 @@ import (
 // writeBuffer is the size in bytes of what net/http collects before it calls
 // the system. Most files of a site fit: their requests go out in one call, in
 // one piece.
-const writeBuffer = 64 << 10
+const writeBuffer = 32 << 10
 
 // httpClient returns the client for requests, where o has none. It is the
 // SDK's buildable one because only that accepts AWS_CA_BUNDLE.
