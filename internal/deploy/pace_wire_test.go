@@ -62,7 +62,7 @@ func TestPaceOnWire(t *testing.T) {
 				})
 			})
 			store, err := s3.New(t.Context(), s3.Options{
-				Provider: "minio", Bucket: w.site.Bucket, Endpoint: proxy.URL, Credentials: server.Credentials(), Workers: pace.Most, MaxBackoff: 100 * time.Millisecond,
+				Provider: "minio", Bucket: w.site.Bucket, Endpoint: proxy.URL, Credentials: server.Credentials(), Workers: pace.Most, MaxBackoff: time.Second,
 			})
 			if err != nil {
 				t.Fatal(err)
