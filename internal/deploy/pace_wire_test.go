@@ -28,18 +28,19 @@ func TestPaceOnWire(t *testing.T) {
 		most  int64 // requests that the server takes at once
 		check func(t *testing.T, limit int, asked, highest int64)
 	}{
-		{"far away", 800, 1 << 20, func(t *testing.T, limit int, asked, highest int64) {
+		{"far away", 500, 1 << 20, func(t *testing.T, limit int, asked, highest int64) {
 			if limit <= pace.First || asked > 0 {
 				t.Errorf("%d at once after %d requests to slow down", limit, asked)
 			}
 		}},
-		{"slow down", 300, 20, func(t *testing.T, limit int, asked, highest int64) {
+		{"slow down", 160, 20, func(t *testing.T, limit int, asked, highest int64) {
 			if limit > 25 || asked == 0 || asked > 200 {
 				t.Errorf("%d at once after %d requests to slow down", limit, asked)
 			}
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t).quiet()
 			server := testbed.MinIO(t)
 			w.site.Bucket = server.NewBucket(t)
