@@ -1,6 +1,7 @@
 package pace
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ type service struct {
 	capacity  int // 0: as many as there are
 	most      int // 0: as many as there are
 	inFlight  atomic.Int64
+	slower    atomic.Int64 // in place of capacity; 0: that holds
 	slowDowns atomic.Int64
 }
 
@@ -34,8 +36,9 @@ func (s *service) put() {
 	}
 	defer s.inFlight.Add(-1)
 	queue := 1.0
-	if n := int(s.inFlight.Load()); s.capacity > 0 && n > s.capacity {
-		queue = float64(n) / float64(s.capacity)
+	capacity := cmp.Or(int(s.slower.Load()), s.capacity)
+	if n := int(s.inFlight.Load()); capacity > 0 && n > capacity {
+		queue = float64(n) / float64(capacity)
 	}
 	time.Sleep(time.Duration(queue * float64(s.answer)))
 }
@@ -96,9 +99,9 @@ func TestFollows(t *testing.T) {
 			return p.Limit()
 		}
 		wide := run(5000)
-		s.capacity = 20
+		s.slower.Store(20)
 		narrow := run(5000)
-		s.capacity = 0
+		s.slower.Store(1000)
 		again := run(20_000)
 		if err := g.Wait(); err != nil {
 			t.Fatal(err)
