@@ -35,6 +35,8 @@ const (
 	// rate, and sunk the share at which less at once is tried.
 	grown = 1.1
 	sunk  = 0.7
+	// same is the share of the rate that less at once must keep.
+	same = 0.97
 	// few is the limit that is not made smaller because of the rate alone:
 	// rates sink for reasons, too, that have nothing to do with the service.
 	few = First / 2
@@ -56,11 +58,11 @@ type Pacer struct {
 	slowDowns func() int64
 	now       func() time.Time
 
-	mu      sync.Mutex
-	room    sync.Cond // somebody waits until a function ends
-	limit   int
-	active  int
-	waiting int
+	mu     sync.Mutex
+	room   sync.Cond // somebody waits until a function ends
+	limit  int
+	active int
+	last   bool // nothing more comes: what is on its way is less than could be
 
 	window window
 	asked  int64 // slowDowns at the last look
@@ -68,6 +70,7 @@ type Pacer struct {
 	rate  float64 // at limit, or at from while a trial goes on; 0: not known
 	from  int     // the limit that a trial began at; 0: none goes on
 	step  float64 // how much the next trial of more asks for
+	less  bool    // the next trial is one of less, as more brought nothing
 	rest  int     // windows until then
 	pause int     // the next rest
 
@@ -141,16 +144,25 @@ func (g *Group) Go(bytes int64, f func() error) {
 	})
 }
 
-// Wait waits until all functions are done, and returns the first error.
-func (g *Group) Wait() error { return g.group.Wait() }
+// Wait waits until all functions are done, and returns the first error. No
+// other may be added from then on.
+func (g *Group) Wait() error {
+	g.pacer.setLast(true)
+	defer g.pacer.setLast(false)
+	return g.group.Wait()
+}
+
+func (p *Pacer) setLast(last bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last = last
+}
 
 func (p *Pacer) enter() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for p.active >= p.limit {
-		p.waiting++
 		p.room.Wait()
-		p.waiting--
 	}
 	p.active++
 }
@@ -177,7 +189,7 @@ func (p *Pacer) count(bytes int64) {
 		p.asked = asked
 		p.yield()
 		return
-	case p.waiting == 0: // there is less to do than could be done
+	case p.last:
 		*w = window{}
 		return
 	case w.begun.IsZero():
@@ -214,11 +226,12 @@ func (p *Pacer) judge(rate float64) {
 	case p.from > 0 && p.limit > p.from && rate < before*grown: // more brought nothing
 		p.rate = before
 		p.change(p.from)
-		p.step = gentle
+		p.step, p.less = gentle, true
 		p.tire()
-	case p.from > p.limit && rate < before/grown: // less was too little
+	case p.from > p.limit && rate < before*same: // less was too little
 		p.rate = before
 		p.change(p.from)
+		p.less = false
 		p.tire()
 	case p.from > p.limit: // less is as good
 		p.rate = max(before, rate)
@@ -227,6 +240,8 @@ func (p *Pacer) judge(rate float64) {
 		p.try(backOff)
 	case p.rest > 0:
 		p.rest--
+	case p.less && p.limit > few:
+		p.try(backOff)
 	default:
 		p.try(p.step)
 	}
@@ -266,5 +281,5 @@ func (p *Pacer) change(limit int) {
 func (p *Pacer) forget() {
 	p.window, p.asked = window{}, p.slowDowns()
 	p.rate, p.from, p.rest = 0, 0, 0
-	p.step, p.pause = 2, firstRest
+	p.step, p.pause, p.less = 2, firstRest, false
 }

@@ -106,7 +106,7 @@ func TestFollows(t *testing.T) {
 		if err := g.Wait(); err != nil {
 			t.Fatal(err)
 		}
-		if narrow > 32 || narrow < 16 || again < 3*wide/4 {
+		if narrow > 3*wide/4 || narrow < 16 || again < 3*wide/4 {
 			t.Errorf("the limit was %d, then %d on a slower service, then %d", wide, narrow, again)
 		}
 	})
