@@ -42,8 +42,13 @@ type Options struct {
 	Command   string // that measures the same, for the record
 }
 
-// manyFiles is the largest site that all tools publish in all rounds.
-const manyFiles = 10_000
+const (
+	// manyFiles is the largest site that all tools publish.
+	manyFiles = 10_000
+	// slowFiles is the largest one that slow tools publish in all rounds, not
+	// in the first alone.
+	slowFiles = 2000
+)
 
 // Run measures all of it and returns the record. In the temporary directory it
 // takes some three times the size of the largest site. It fails the test where
@@ -95,8 +100,13 @@ func (b *bed) measureSite(r *Record, n int) {
 	for round := range rounds {
 		r.Runs = append(r.Runs, direct.floors(round)...)
 		for i := range tools { // another one begins in each round
-			r.Runs = append(r.Runs, direct.cycle(tools[(i+round)%len(tools)], round)...)
+			if tool := tools[(i+round)%len(tools)]; round == 0 || n <= slowFiles || !tool.Slow {
+				r.Runs = append(r.Runs, direct.cycle(tool, round)...)
+			}
 		}
+	}
+	if n > slowFiles {
+		tools = slices.DeleteFunc(slices.Clone(tools), func(t Tool) bool { return t.Slow }) // they send the same kinds
 	}
 	r.Traffic = append(r.Traffic, b.countRequests(trees, tools)...)
 	if b.o.Delay > 0 && slices.Contains(b.o.DelayFiles, n) {
@@ -108,13 +118,14 @@ func (b *bed) measureSite(r *Record, n int) {
 func (b *bed) measureDelayed(trees *Trees) []Sample {
 	proxy := testbed.NewCountingProxy(b, b.server.Endpoint)
 	far := &lane{bed: b, trees: trees, endpoint: proxy.URL, delay: b.o.Delay, proxy: proxy}
+	tools := b.among(b.o.DelayTools)
 	var all []Sample
 	for round := range b.o.Rounds {
 		all = append(all, far.proxyFloor(round))
 		proxy.Around(delayed(b.o.Delay))
 		all = append(all, far.floors(round)...)
-		for _, tool := range b.among(b.o.DelayTools) {
-			all = append(all, far.cycle(tool, round)...)
+		for i := range tools {
+			all = append(all, far.cycle(tools[(i+round)%len(tools)], round)...)
 		}
 		proxy.Around(nil)
 	}

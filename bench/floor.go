@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -50,17 +51,13 @@ func (l *lane) floors(round int) []Sample {
 	defer l.emptyBucket(bucket)
 	names := slices.Sorted(maps.Keys(l.trees.First.Files))
 	if l.workers == 0 {
-		l.workers = l.bestWorkers(bucket, names)
+		some := every(names, max(1, len(names)/sweepFiles))
+		l.workers = l.best(func(workers int) error { return l.putFiles(l.Context(), bucket, some, workers) })
+		l.smallWorkers = l.best(func(workers int) error { return l.putSmall(l.Context(), bucket, workers) })
 	}
-	small := make([]byte, smallSize)
 	samples := []Sample{
 		l.limit(LimitPut, l.workers, func(ctx context.Context) error { return l.putFiles(ctx, bucket, names, l.workers) }),
-		l.limit(LimitSmallPuts, l.workers, func(ctx context.Context) error {
-			c := l.client(l.workers)
-			return each(ctx, smallPuts, l.workers, func(ctx context.Context, i int) error {
-				return c.send(ctx, http.MethodPut, bucket, fmt.Sprint("small/", i), small)
-			})
-		}),
+		l.limit(LimitSmallPuts, l.smallWorkers, func(ctx context.Context) error { return l.putSmall(ctx, bucket, l.smallWorkers) }),
 		l.trip(LimitTrip, bucket),
 	}
 	if l.delay == 0 {
@@ -115,33 +112,57 @@ func (l *lane) trip(step, bucket string) Sample {
 	return Sample{Files: len(l.trees.First.Files), Delay: l.delay.Seconds(), Tool: Limit, Step: step, Wall: median(walls), Workers: 1}
 }
 
-// bestWorkers returns the concurrency at which a part of the site goes up
-// fastest.
-func (l *lane) bestWorkers(bucket string, names []string) int {
+// best returns the concurrency at which something is done fastest. The first of
+// its runs warms the server up.
+func (l *lane) best(do func(workers int) error) int {
 	l.Helper()
-	names = names[:min(len(names), sweepFiles)]
 	best, least := 0, time.Duration(0)
-	for _, workers := range sweep {
+	for i, workers := range append(sweep[:1:1], sweep...) {
 		started := time.Now()
-		if err := l.putFiles(l.Context(), bucket, names, workers); err != nil {
+		if err := do(workers); err != nil {
 			l.Fatal(err)
 		}
-		if took := time.Since(started); best == 0 || took < least {
+		if took := time.Since(started); i > 0 && (best == 0 || took < least) {
 			best, least = workers, took
 		}
 	}
 	return best
 }
 
+// every returns each n-th of the names: of all kinds of files.
+func every(names []string, n int) []string {
+	var out []string
+	for i := 0; i < len(names); i += n {
+		out = append(out, names[i])
+	}
+	return out
+}
+
+// putSmall sends smallPuts bodies of smallSize.
+func (l *lane) putSmall(ctx context.Context, bucket string, workers int) error {
+	c, body := l.client(workers), make([]byte, smallSize)
+	return each(ctx, smallPuts, workers, func(ctx context.Context, i int) error {
+		return c.send(ctx, http.MethodPut, bucket, fmt.Sprint("small/", i), body)
+	})
+}
+
 // putFiles reads and sends files, and does nothing else.
 func (l *lane) putFiles(ctx context.Context, bucket string, names []string, workers int) error {
 	c := l.client(workers)
+	buffers := sync.Pool{New: func() any { return new(bytes.Buffer) }}
 	return each(ctx, len(names), workers, func(ctx context.Context, i int) error {
-		body, err := os.ReadFile(filepath.Join(l.trees.First.Dir, filepath.FromSlash(names[i])))
+		body := buffers.Get().(*bytes.Buffer)
+		defer buffers.Put(body) // the server has answered that it has all of it
+		body.Reset()
+		f, err := os.Open(filepath.Join(l.trees.First.Dir, filepath.FromSlash(names[i])))
 		if err != nil {
 			return err
 		}
-		return c.send(ctx, http.MethodPut, bucket, names[i], body)
+		defer f.Close() // read only
+		if _, err := body.ReadFrom(f); err != nil {
+			return err
+		}
+		return c.send(ctx, http.MethodPut, bucket, names[i], body.Bytes())
 	})
 }
 
@@ -210,7 +231,7 @@ type client struct {
 
 func (l *lane) client(workers int) *client {
 	return &client{
-		http:   &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers, DisableCompression: true}},
+		http:   &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers, DisableCompression: true, WriteBufferSize: 64 << 10}},
 		signer: v4.NewSigner(), keys: aws.Credentials{AccessKeyID: l.server.AccessKey, SecretAccessKey: l.server.SecretKey},
 		endpoint: l.endpoint, region: l.server.Region,
 	}

@@ -51,6 +51,8 @@ type lane struct {
 	delay    time.Duration
 	proxy    *testbed.CountingProxy // nil: straight to the server
 	workers  int                    // the best for raw PUTs; 0: not found yet
+	// smallWorkers is the best for small ones.
+	smallWorkers int
 }
 
 // cycle takes one tool through all steps. It ends early where the tool fails.

@@ -20,6 +20,8 @@ type Tool struct {
 	Install, Program string
 	// Compares says by what it finds out what changed.
 	Compares string
+	// Slow tools take minutes for a site of more than slowFiles.
+	Slow bool
 	// Prepare writes the configuration that the program needs below Job.Scratch.
 	Prepare func(Job) error
 	Args    func(Job) []string
@@ -52,15 +54,19 @@ var Tools = []Tool{
 	},
 	{
 		Name: "rclone, tuned", Install: "rclone", Compares: "MD5 with the ETag", Env: rcloneEnv,
-		Args: func(j Job) []string {
-			return rcloneArgs(j, "--checksum", "--fast-list", "--transfers", "32", "--checkers", "32", "--s3-no-head", "--s3-no-check-bucket")
-		},
+		Args: func(j Job) []string { return rcloneTuned(j, "32") },
+	},
+	{
+		Name: "rclone, 128", Install: "rclone", Compares: "MD5 with the ETag", Env: rcloneEnv,
+		Args: func(j Job) []string { return rcloneTuned(j, "128") },
 	},
 	{
 		Name: "hugo deploy, tuned", Install: "hugo-deploy", Compares: "MD5 with the ETag", Prepare: prepareHugo,
-		Args: func(j Job) []string {
-			return []string{"deploy", "--source", j.Scratch, "--target", "bench", "--maxDeletes", "-1", "--workers", "32"}
-		},
+		Args: func(j Job) []string { return hugoArgs(j, "32") },
+	},
+	{
+		Name: "hugo deploy, 128", Install: "hugo-deploy", Compares: "MD5 with the ETag", Prepare: prepareHugo,
+		Args: func(j Job) []string { return hugoArgs(j, "128") },
 	},
 	{
 		Name: "s5cmd sync", Install: "s5cmd", Compares: "size and time",
@@ -78,14 +84,14 @@ var Tools = []Tool{
 		},
 	},
 	{
-		Name: "aws s3 sync", Program: "aws", Compares: "size and time",
+		Name: "aws s3 sync", Program: "aws", Slow: true, Compares: "size and time",
 		Args: func(j Job) []string {
 			return []string{"--endpoint-url", j.Endpoint, "s3", "sync", "--delete", "--only-show-errors", j.Dir, "s3://" + j.Bucket}
 		},
 		Env: func(j Job) []string { return []string{"AWS_CONFIG_FILE=" + filepath.Join(j.Scratch, "none")} },
 	},
 	{
-		Name: "s3cmd sync", Program: "s3cmd", Compares: "MD5 with the ETag", Prepare: prepareS3cmd,
+		Name: "s3cmd sync", Program: "s3cmd", Slow: true, Compares: "MD5 with the ETag", Prepare: prepareS3cmd,
 		Args: func(j Job) []string {
 			return []string{"--config", s3cmdConfig(j), "--quiet", "sync", "--delete-removed", j.Dir + "/", "s3://" + j.Bucket + "/"}
 		},
@@ -94,6 +100,15 @@ var Tools = []Tool{
 
 func rcloneArgs(j Job, flags ...string) []string {
 	return append([]string{"sync", "--config", os.DevNull, j.Dir, "bench:" + j.Bucket}, flags...)
+}
+
+// rcloneTuned are settings for many small files, at so many at once.
+func rcloneTuned(j Job, workers string) []string {
+	return rcloneArgs(j, "--checksum", "--fast-list", "--transfers", workers, "--checkers", workers, "--s3-no-head", "--s3-no-check-bucket")
+}
+
+func hugoArgs(j Job, workers string) []string {
+	return []string{"deploy", "--source", j.Scratch, "--target", "bench", "--maxDeletes", "-1", "--workers", workers}
 }
 
 func rcloneEnv(j Job) []string {

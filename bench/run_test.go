@@ -14,7 +14,7 @@ import (
 )
 
 // quick are the tools that do not take an hour for a large site.
-const quick = "rclone, tuned;hugo deploy, tuned;s5cmd sync;mc mirror"
+const quick = "rclone, tuned;rclone, 128;hugo deploy, tuned;hugo deploy, 128;s5cmd sync;mc mirror"
 
 var (
 	files   = flag.String("files", "2000,10000,100000", "sizes of the sites")

@@ -44,13 +44,20 @@ func (r *Run) beginTrial(ctx context.Context, id string) *trial {
 // is id. It may be that Anticipate has begun to find out.
 func (r *Run) probe(ctx context.Context, id string) (state.Capabilities, error) {
 	r.trying.Lock()
-	if r.trial == nil {
+	early := r.trial != nil
+	if !early {
 		r.trial = r.beginTrial(ctx, id)
 	}
 	t := r.trial
 	r.trying.Unlock()
 	select {
 	case <-t.done:
+		if t.err != nil && early && ctx.Err() == nil { // perhaps long ago, during the build
+			r.trying.Lock()
+			r.trial = nil
+			r.trying.Unlock()
+			return r.probe(ctx, id)
+		}
 		return t.caps, t.err
 	case <-ctx.Done():
 		return state.Capabilities{}, context.Cause(ctx)

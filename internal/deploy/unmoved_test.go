@@ -1,7 +1,10 @@
 package deploy
 
 import (
+	"slices"
+	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -39,7 +42,7 @@ func TestFindUnmoved(t *testing.T) {
 func TestShareNames(t *testing.T) {
 	list := func(paths ...string) (out []state.Object) {
 		for _, p := range paths {
-			out = append(out, state.Object{Path: p})
+			out = append(out, state.Object{Path: strings.Clone(p)})
 		}
 		return out
 	}
@@ -48,6 +51,12 @@ func TestShareNames(t *testing.T) {
 		shareNames(objects, live)
 		if !cmp.Equal(objects, list(c[0]...)) || !cmp.Equal(live, list(c[1]...)) {
 			t.Errorf("%v and %v became %v and %v", c[0], c[1], objects, live)
+		}
+		for _, o := range objects {
+			i := slices.IndexFunc(live, func(l state.Object) bool { return l.Path == o.Path })
+			if i >= 0 && unsafe.StringData(o.Path) != unsafe.StringData(live[i].Path) {
+				t.Errorf("%s is there twice", o.Path)
+			}
 		}
 	}
 }

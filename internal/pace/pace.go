@@ -282,4 +282,7 @@ func (p *Pacer) forget() {
 	p.window, p.asked = window{}, p.slowDowns()
 	p.rate, p.from, p.rest = 0, 0, 0
 	p.step, p.pause, p.less = 2, firstRest, false
+	if p.slowed {
+		p.step = gentle
+	}
 }

@@ -123,11 +123,12 @@ func (r *reader) next(v any) error {
 }
 
 func (r *reader) line() ([]byte, error) {
-	if !r.lines.Scan() {
+	more := r.lines.Scan()
+	if r.in.err != nil { // the network's fault, not the record's; the last line may be cut off
+		return nil, r.in.err
+	}
+	if !more {
 		if err := r.lines.Err(); err != nil {
-			if r.in.err != nil {
-				return nil, r.in.err // the network's fault, not the record's
-			}
 			return nil, r.corrupt(err)
 		}
 		return nil, io.EOF

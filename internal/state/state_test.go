@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"flag"
 	"fmt"
@@ -240,6 +241,17 @@ func TestReadError(t *testing.T) {
 	var corrupt *CorruptError
 	if !errors.Is(err, broken) || errors.As(err, &corrupt) {
 		t.Errorf("got %v", err)
+	}
+	rel := Release{ID: "01a", Site: testSite} // of several blocks, one of which is cut in the middle of a line
+	for i := range 10_000 {
+		rel.Objects = append(rel.Objects, Object{Path: fmt.Sprintf("%05d", i), SHA256: sha256.Sum256([]byte{byte(i), byte(i >> 8)}), ETag: "e"})
+	}
+	full = must[[]byte](t)(EncodeRelease(&rel))
+	for _, cut := range []int{len(full) / 4, len(full) / 2, len(full) - 10} {
+		_, err := DecodeRelease(io.MultiReader(bytes.NewReader(full[:cut]), failing{broken}), testSite)
+		if !errors.Is(err, broken) || errors.As(err, &corrupt) {
+			t.Errorf("after %d bytes of %d: %v", cut, len(full), err)
+		}
 	}
 }
 

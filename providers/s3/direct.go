@@ -1,9 +1,7 @@
 package s3
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -31,9 +29,6 @@ type direct struct {
 	credentials  aws.CredentialsProvider
 	headers      []map[string]string // of every request
 }
-
-// errNotSent reports that the attempt is left to the SDK.
-var errNotSent = errors.New("not sent")
 
 // newDirect returns nil where only the SDK knows how to sign.
 func (s *Store) newDirect(ep *endpoint, credentials aws.CredentialsProvider) *direct {
@@ -65,6 +60,7 @@ func (d *direct) request(ctx context.Context, w write, body io.ReadCloser) (*htt
 		Method: http.MethodPut, URL: &u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{
 			"X-Amz-Content-Sha256": {sum}, "User-Agent": {"pandastack"}, "Accept-Encoding": {"identity"},
+			"Content-Type": {"application/octet-stream"}, // where w names none, as the SDK has it
 		},
 		Body: body, ContentLength: w.src.Size,
 	}).WithContext(ctx)
@@ -87,9 +83,12 @@ func (d *direct) request(ctx context.Context, w write, body io.ReadCloser) (*htt
 	}
 	keys, err := d.credentials.Retrieve(ctx)
 	if err != nil {
-		return nil, errNotSent
+		return nil, err
 	}
-	return r, d.signer.SignHTTP(ctx, keys, r, sum, d.name, d.region, time.Now())
+	// By the service's clock, as the SDK does: with ours, a machine whose clock is
+	// wrong would be refused.
+	now := time.Now().Add(time.Duration(w.s.meter.skew.Load()))
+	return r, d.signer.SignHTTP(ctx, keys, r, sum, d.name, d.region, now)
 }
 
 // put sends the first attempt. Where ok is false, it has to go on as resumed.
@@ -99,11 +98,13 @@ func (d *direct) put(ctx context.Context, w write, body *body) (info storage.Inf
 	}
 	once := &onceBody{r: body}
 	r, err := d.request(ctx, w, once)
-	if err != nil {
+	if err != nil { // which the SDK meets, too
 		return storage.Info{}, nil, false
 	}
 	resp, err := w.s.meter.Do(r)
-	if err == nil && resp.StatusCode == http.StatusOK && resp.Header.Get("ETag") != "" && isEmpty(resp) {
+	if err == nil && resp.StatusCode == http.StatusOK && resp.Header.Get("ETag") != "" {
+		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<10)) // there is none; the connection is free for the next one
+		resp.Body.Close()
 		etag := resp.Header.Get("ETag")
 		sent, _ := http.ParseTime(resp.Header.Get("Date")) // zero where there is none
 		return storage.Info{Key: w.key, Size: w.src.Size, ETag: bareETag(&etag), Date: sent}, nil, true
@@ -111,22 +112,6 @@ func (d *direct) put(ctx context.Context, w write, body *body) (info storage.Inf
 	once.Close()
 	_, _ = body.Seek(0, io.SeekStart) // which fails only before the start
 	return storage.Info{}, &attempt{resp: resp, err: err, next: w.s.meter}, false
-}
-
-// isEmpty reports whether an answer has no body, and closes it then. S3 can
-// answer 200 and an error.
-func isEmpty(resp *http.Response) bool {
-	var b [1]byte
-	n, err := io.ReadFull(resp.Body, b[:])
-	if n == 0 && err == io.EOF {
-		resp.Body.Close()
-		return true
-	}
-	resp.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.MultiReader(bytes.NewReader(b[:n]), resp.Body), resp.Body}
-	return false
 }
 
 // onceBody is the body of one attempt. net/http may read it after the answer
@@ -161,6 +146,18 @@ type attempt struct {
 	resp *http.Response
 	err  error
 	next aws.HTTPClient
+}
+
+// drop closes an answer that nobody asked for.
+func (a *attempt) drop() {
+	if a == nil {
+		return
+	}
+	a.once.Do(func() {
+		if a.resp != nil {
+			a.resp.Body.Close()
+		}
+	})
 }
 
 // Do returns the known answer to the first request, and sends the others.

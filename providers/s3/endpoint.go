@@ -41,7 +41,7 @@ func resolveEndpoint(ctx context.Context, t target) (*endpoint, error) {
 		Bucket: aws.String(t.bucket), Region: aws.String(t.region), ForcePathStyle: aws.Bool(t.pathStyle),
 	}
 	if t.endpoint != "" {
-		params.Endpoint = aws.String(strings.TrimSuffix(t.endpoint, "/"))
+		params.Endpoint = aws.String(strings.TrimRight(t.endpoint, "/"))
 	}
 	e, err := awss3.NewDefaultEndpointResolverV2().ResolveEndpoint(ctx, params.WithDefaults())
 	if err != nil {

@@ -126,6 +126,7 @@ func (w write) whole(ctx context.Context) (storage.Info, error) {
 		if ok {
 			return info, nil
 		}
+		defer first.drop()
 		out, err := w.s.client.PutObject(ctx, in, withHeaders(w.headers, w.s.write), withPayload(w.src.SHA256), resume(first))
 		if err != nil {
 			return storage.Info{}, body.sendError(err)

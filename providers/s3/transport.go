@@ -31,7 +31,7 @@ func (o Options) httpClient() *awshttp.BuildableClient {
 		WithDialerOptions(func(d *net.Dialer) { d.Timeout = 10 * time.Second }).
 		WithTransportOptions(func(t *http.Transport) {
 			// The default of 10 idle connections per host makes every other
-			// request of 64 workers open a new one.
+			// request of many workers open a new one.
 			t.MaxIdleConns, t.MaxIdleConnsPerHost = 2*workers, 2*workers
 			t.WriteBufferSize = writeBuffer
 			if t.TLSClientConfig == nil {
@@ -45,6 +45,9 @@ func (o Options) httpClient() *awshttp.BuildableClient {
 type meter struct {
 	storage.Counter
 	next aws.HTTPClient
+	// skew is how far the service's clock was ahead when it answered last, in
+	// nanoseconds.
+	skew atomic.Int64
 }
 
 // attempts is the context key of an *atomic.Int32 that counts the requests
@@ -68,6 +71,11 @@ func (m *meter) Do(r *http.Request) (*http.Response, error) {
 	resp, err := m.next.Do(r)
 	if resp != nil && (resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable) {
 		m.SlowDown()
+	}
+	if resp != nil && resp.Header.Get("Age") == "" { // else it may be a cache's
+		if t, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+			m.skew.Store(int64(time.Until(t)))
+		}
 	}
 	if resp != nil && resp.Body != nil {
 		resp.Body = m.CountReceived(resp.Body)
