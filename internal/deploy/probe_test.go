@@ -24,6 +24,7 @@ type distant struct {
 	*storagetest.Memory
 	mu     sync.Mutex
 	counts map[string]int
+	down   bool // nothing answers
 }
 
 const roundTrip = time.Second
@@ -37,7 +38,11 @@ func (d *distant) Identity() string { return "https://distant.example/www" }
 func (d *distant) travel(ctx context.Context, kind string) error {
 	d.mu.Lock()
 	d.counts[kind]++
+	down := d.down
 	d.mu.Unlock()
+	if down {
+		return &storage.Error{Op: kind, Err: storage.ErrUnreachable}
+	}
 	select {
 	case <-time.After(roundTrip):
 		return nil
@@ -207,6 +212,34 @@ func TestAnticipateIsGivenUp(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestAnticipateFails: a probe that failed during the build, because the line was
+// down then, is made again when it is needed.
+func TestAnticipateFails(t *testing.T) {
+	l := newLarge(t, 2)
+	synctest.Test(t, func(t *testing.T) {
+		d := newDistant()
+		down := func(is bool) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.down = is
+		}
+		r := distantRun(t.Context(), d)
+		r.Anticipate(t.Context())
+		time.Sleep(roundTrip + roundTrip/2) // the head is read, the probe has begun
+		synctest.Wait()
+		down(true)
+		time.Sleep(10 * roundTrip)
+		down(false)
+		if d.count("PUT") == 0 || d.count("COPY") == 3 {
+			t.Fatalf("the probe did not fail in its middle: %v", d.counts)
+		}
+		fin, err := r.Deploy(t.Context(), l.desired)
+		if err != nil || !fin.Changed {
+			t.Fatalf("%+v, %v", fin, err)
+		}
+	})
 }
 
 // TestAnticipateWhereDeployed: what the head remembers is not tried out.

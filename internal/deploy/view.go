@@ -115,7 +115,11 @@ func (v *view) suspects() []state.Suspect {
 func (r *Run) read(ctx context.Context) (*view, error) {
 	asked := r.Now()
 	v := &view{head: &state.Head{Format: state.Format, Site: r.Site}, now: asked}
+	began := time.Now()
 	info, err := r.getHead(ctx, v)
+	if err == nil || notExist(err) {
+		r.pace.Answered(time.Since(began))
+	}
 	switch {
 	case notExist(err):
 		return v, r.neverDeployed(ctx)

@@ -13,10 +13,15 @@ import (
 )
 
 const (
-	// First is how many functions run at once until something is known.
+	// First is how many functions run at once until something is known, where
+	// answers come soon.
 	First = 48
 	// Most bounds them: each has a connection and an open file.
 	Most = 128
+
+	// aim is how many requests a second a client can send, at most: so many times
+	// the time of an answer are on their way then.
+	aim = 4000
 
 	// A judgement needs a window of so many functions for each that runs at
 	// once, and of so much time: less says nothing, because each of them is
@@ -61,6 +66,7 @@ type Pacer struct {
 	mu     sync.Mutex
 	room   sync.Cond // somebody waits until a function ends
 	limit  int
+	first  int // the least that a group begins with, unless the service asked for less
 	active int
 	last   bool // nothing more comes: what is on its way is less than could be
 
@@ -91,7 +97,7 @@ func New(slowDowns func() int64) *Pacer {
 	if slowDowns == nil {
 		slowDowns = func() int64 { return 0 }
 	}
-	p := &Pacer{slowDowns: slowDowns, now: time.Now, limit: First}
+	p := &Pacer{slowDowns: slowDowns, now: time.Now, limit: First, first: First}
 	p.room.L = &p.mu
 	p.forget()
 	return p
@@ -111,6 +117,18 @@ func (p *Pacer) Limit() int {
 	return p.limit
 }
 
+// Answered says how long the service took for one small request, before there is
+// a group: the farther it is away, the more requests are sent at once at first.
+func (p *Pacer) Answered(took time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fixed || p.slowed || p.slowDowns() > p.asked { // it may have been told to wait
+		return
+	}
+	p.first = min(max(int(took.Seconds()*aim), First), Most)
+	p.limit = p.first
+}
+
 // Group runs functions at the pace of its Pacer.
 type Group struct {
 	group *errgroup.Group
@@ -120,13 +138,13 @@ type Group struct {
 // Group returns a group of functions of the same kind, and a context that ends
 // when one of them fails or all are done. What is known of the rate of other
 // groups is forgotten unless one of them is still at work. The limit stays, or
-// is First again where only the rate has made it smaller.
+// is what it was at first where only the rate has made it smaller.
 func (p *Pacer) Group(ctx context.Context) (*Group, context.Context) {
 	p.mu.Lock()
 	if p.active == 0 {
 		p.forget()
 		if !p.slowed && !p.fixed { // what was enough for large bodies may be too little for small ones
-			p.limit = max(p.limit, First)
+			p.limit = max(p.limit, p.first)
 		}
 	}
 	p.mu.Unlock()

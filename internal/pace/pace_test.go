@@ -85,6 +85,27 @@ func TestFindsLimit(t *testing.T) {
 	}
 }
 
+// TestAnswered: where answers take long, more begin at once; not where the
+// service asked to wait.
+func TestAnswered(t *testing.T) {
+	var asked atomic.Int64
+	for took, want := range map[time.Duration]int{0: First, 5 * time.Millisecond: First, 20 * time.Millisecond: 80, time.Second: Most} {
+		p := New(asked.Load)
+		p.Answered(took)
+		if p.Limit() != want {
+			t.Errorf("%v: %d at first, want %d", took, p.Limit(), want)
+		}
+	}
+	p := New(asked.Load)
+	asked.Add(1)
+	p.Answered(time.Second)
+	q := Fixed(7)
+	q.Answered(time.Second)
+	if p.Limit() != First || q.Limit() != 7 {
+		t.Errorf("%d, %d", p.Limit(), q.Limit())
+	}
+}
+
 // TestFollows: the limit follows a service that gets slower, and one that gets
 // faster again.
 func TestFollows(t *testing.T) {
