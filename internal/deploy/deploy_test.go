@@ -42,6 +42,21 @@ func TestFirstDeployInOrder(t *testing.T) {
 	}
 }
 
+// TestLargestFirst: within a stage the largest objects go first, as nothing of the
+// next stage begins before the last of them is there.
+func TestLargestFirst(t *testing.T) {
+	w := newWorld(t)
+	opts := w.options()
+	opts.Workers = 1
+	if _, err := Open(t.Context(), opts).Deploy(t.Context(), w.desired(tree{"a.css": "12", "b.css": "1", "c.css": "123", "index.html": "1234"})); err != nil {
+		t.Fatal(err)
+	}
+	puts := slices.DeleteFunc(w.spy.requests(), func(r string) bool { return !strings.HasPrefix(r, "PUT ") || strings.Contains(r, state.Dir) })
+	if want := []string{"PUT blog/c.css", "PUT blog/a.css", "PUT blog/b.css", "PUT blog/index.html"}; !slices.Equal(puts, want) {
+		t.Errorf("got %q", puts)
+	}
+}
+
 func TestNoopIsTwoReads(t *testing.T) {
 	w := newWorld(t)
 	first := w.must(v1)

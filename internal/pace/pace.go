@@ -61,7 +61,6 @@ const (
 type Pacer struct {
 	fixed     bool
 	slowDowns func() int64
-	now       func() time.Time
 
 	mu     sync.Mutex
 	room   sync.Cond // somebody waits until a function ends
@@ -97,7 +96,7 @@ func New(slowDowns func() int64) *Pacer {
 	if slowDowns == nil {
 		slowDowns = func() int64 { return 0 }
 	}
-	p := &Pacer{slowDowns: slowDowns, now: time.Now, limit: First, first: First}
+	p := &Pacer{slowDowns: slowDowns, limit: First, first: First}
 	p.room.L = &p.mu
 	p.forget()
 	return p
@@ -211,12 +210,12 @@ func (p *Pacer) count(bytes int64) {
 		*w = window{}
 		return
 	case w.begun.IsZero():
-		w.begun = p.now()
+		w.begun = time.Now()
 		return
 	}
 	w.done++
 	w.work += 1 + float64(bytes)/unit
-	took := p.now().Sub(w.begun)
+	took := time.Since(w.begun)
 	if w.done < enough*p.limit || took < windowTime {
 		return
 	}
