@@ -34,6 +34,10 @@ type service struct {
 	copyETag    bool // it answers a copy with another ETag
 	putETag     bool // it answers a PUT with another ETag
 	noCopy      bool // it refuses copies
+	takesAll    bool // it takes other bytes than were announced
+	mutters     bool // it refuses them, and does not say why
+
+	checked *atomic.Bool // whether the last file was left to it to check; nil: nobody asks
 }
 
 func (s *service) Identity() string { return s.id }
@@ -44,6 +48,17 @@ func (s *service) Put(ctx context.Context, key string, src storage.Source, h sto
 	}
 	if s.absent && c.Absent || s.match && c.ETag != "" {
 		c = storage.Condition{}
+	}
+	if src.Checked && isProbe(key) {
+		if s.mutters {
+			return storage.Info{}, &storage.Error{Op: "put", Key: key, Err: errors.New("bad request")}
+		}
+		if s.takesAll {
+			return s.spy.Put(ctx, key, storage.Bytes([]byte("other bytes")), h, c)
+		}
+	}
+	if s.checked != nil && !strings.Contains(key, ".pandastack/") {
+		s.checked.Store(src.Checked)
 	}
 	info, err := s.spy.Put(ctx, key, src, h, c)
 	if s.putETag {
@@ -119,29 +134,31 @@ func TestProbe(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		liar  service
-		want  [4]state.Promise // create, update, copy, copyIf
+		want  [5]state.Promise // create, update, copy, copyIf, payload
 		warns int
 		notes int
 	}{
-		{"honest", service{}, [4]state.Promise{kept, kept, kept, kept}, 0, 0},
-		{"If-None-Match ignored", service{absent: true}, [4]state.Promise{broken, kept, kept, kept}, 1, 0},
-		{"If-Match ignored", service{match: true}, [4]state.Promise{kept, broken, kept, kept}, 1, 0},
-		{"both ignored", service{absent: true, match: true, source: true}, [4]state.Promise{broken, broken, kept, broken}, 1, 1},
-		{"conditions refused", service{refuses: true}, [4]state.Promise{refused, refused, kept, kept}, 1, 0},
-		{"condition of copies ignored", service{source: true}, [4]state.Promise{kept, kept, kept, broken}, 0, 1},
-		{"copies have other bytes", service{copyBytes: true}, [4]state.Promise{kept, kept, broken, refused}, 0, 1},
-		{"copies keep headers", service{copyHeaders: true}, [4]state.Promise{kept, kept, broken, refused}, 0, 1},
-		{"copies have another ETag", service{copyETag: true}, [4]state.Promise{kept, kept, broken, refused}, 0, 1},
-		{"copies refused", service{noCopy: true}, [4]state.Promise{kept, kept, refused, refused}, 0, 1},
+		{"honest", service{}, [5]state.Promise{kept, kept, kept, kept, kept}, 0, 0},
+		{"If-None-Match ignored", service{absent: true}, [5]state.Promise{broken, kept, kept, kept, kept}, 1, 0},
+		{"If-Match ignored", service{match: true}, [5]state.Promise{kept, broken, kept, kept, kept}, 1, 0},
+		{"both ignored", service{absent: true, match: true, source: true}, [5]state.Promise{broken, broken, kept, broken, kept}, 1, 1},
+		{"conditions refused", service{refuses: true}, [5]state.Promise{refused, refused, kept, kept, kept}, 1, 0},
+		{"condition of copies ignored", service{source: true}, [5]state.Promise{kept, kept, kept, broken, kept}, 0, 1},
+		{"copies have other bytes", service{copyBytes: true}, [5]state.Promise{kept, kept, broken, refused, kept}, 0, 1},
+		{"copies keep headers", service{copyHeaders: true}, [5]state.Promise{kept, kept, broken, refused, kept}, 0, 1},
+		{"copies have another ETag", service{copyETag: true}, [5]state.Promise{kept, kept, broken, refused, kept}, 0, 1},
+		{"copies refused", service{noCopy: true}, [5]state.Promise{kept, kept, refused, refused, kept}, 0, 1},
+		{"other bytes taken", service{takesAll: true}, [5]state.Promise{kept, kept, kept, kept, broken}, 0, 0},
+		{"other bytes refused without a reason", service{mutters: true}, [5]state.Promise{kept, kept, kept, kept, refused}, 0, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t).quiet()
-			s := tt.liar
-			s.spy, s.id = w.spy, "https://liar.example/www"
+			s := &tt.liar
+			s.spy, s.id, s.checked = w.spy, "https://liar.example/www", new(atomic.Bool)
 			step := func(files tree) {
 				t.Helper()
-				said, err := w.on(&s, files)
+				said, err := w.on(s, files)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -163,8 +180,11 @@ func TestProbe(t *testing.T) {
 			if c == nil {
 				t.Fatal("nothing is remembered")
 			}
-			if got := [4]state.Promise{c.Create, c.Update, c.Copy, c.CopyIf}; got != tt.want || c.Store != s.id {
+			if got := [5]state.Promise{c.Create, c.Update, c.Copy, c.CopyIf, c.Payload}; got != tt.want || c.Store != s.id {
 				t.Errorf("found %+v, want %v", c, tt.want)
+			}
+			if s.checked.Load() != (c.Payload == kept) {
+				t.Errorf("it is left to the storage to check files: %v", s.checked.Load())
 			}
 			if left := w.probes(); len(left) > 0 {
 				t.Errorf("left behind: %v", left)
@@ -173,7 +193,7 @@ func TestProbe(t *testing.T) {
 			v2["a.css"], v2["b.css"], v2["index.html"] = "a2", "b|60", "home 2"
 			delete(v2, "docs/index.html")
 			step(v2)
-			if _, err := Open(t.Context(), w.serviceOptions(&s)).Rollback(t.Context(), ""); err != nil {
+			if _, err := Open(t.Context(), w.serviceOptions(s)).Rollback(t.Context(), ""); err != nil {
 				t.Fatal(err)
 			}
 			w.check(v1)

@@ -57,7 +57,7 @@ type probe struct {
 // not tell it.
 func newProbe(s storage.Store, now time.Time) *probe {
 	p := &probe{store: s, dir: state.ProbeDir + strings.ToLower(rand.Text()) + "/", now: now, swaps: make([]swap, waves*rounds)}
-	for _, name := range []string{"new", "source", "self", "copy", "stale"} {
+	for _, name := range []string{"new", "source", "self", "copy", "stale", "other"} {
 		p.keys = append(p.keys, p.dir+name)
 	}
 	for i := range p.swaps {
@@ -75,7 +75,7 @@ func (p *probe) run(ctx context.Context) error {
 	if err := sideBySide(ctx, p.plant, p.list); err != nil {
 		return err
 	}
-	return sideBySide(ctx, p.create, p.update, p.copies)
+	return sideBySide(ctx, p.create, p.update, p.copies, p.payload)
 }
 
 // sideBySide calls functions at once. The first error ends them, and is
@@ -212,6 +212,24 @@ func (p *probe) create(ctx context.Context) error {
 		p.caps.Create = state.Broken
 	}
 	return err
+}
+
+// payload tries to write other bytes than were announced.
+func (p *probe) payload(ctx context.Context) error {
+	src := storage.Bytes([]byte(rand.Text()))
+	src.SHA256, src.Checked = storage.Bytes([]byte(rand.Text())).SHA256, true
+	_, err := p.store.Put(ctx, p.dir+"other", src, stateHeaders(), storage.Condition{})
+	switch {
+	case err == nil:
+		p.caps.Payload = state.Broken
+	case errors.Is(err, storage.ErrModified):
+		p.caps.Payload = state.Kept
+	case decides(ctx, err):
+		return err
+	default:
+		p.caps.Payload = state.Refused // it says no, but not why
+	}
+	return nil
 }
 
 // copies tries copies on the server: to another key, onto itself, and of a

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pandastack-io/pandastack/internal/event"
 	"github.com/pandastack-io/pandastack/internal/plan"
+	"github.com/pandastack-io/pandastack/internal/state"
 	"github.com/pandastack-io/pandastack/internal/storage"
 )
 
@@ -130,7 +131,8 @@ func (u *upload) write(ctx context.Context, c plan.Change) (storage.Info, error)
 			return info, err
 		}
 	}
-	if u.files.of(c.Path()) == "" {
+	file := u.files.of(c.Path())
+	if file == "" {
 		return u.bring(ctx, c)
 	}
 	cond := storage.Condition{Absent: true}
@@ -142,7 +144,9 @@ func (u *upload) write(ctx context.Context, c plan.Change) (storage.Info, error)
 			return storage.Info{}, err
 		}
 	}
-	return u.Live.Put(ctx, c.Path(), storage.File(u.files.of(c.Path()), c.New.Size, c.New.SHA256), c.New.Headers, u.sendable(cond))
+	src := storage.File(file, c.New.Size, c.New.SHA256)
+	src.Checked = u.caps.Payload == state.Kept
+	return u.Live.Put(ctx, c.Path(), src, c.New.Headers, u.sendable(cond))
 }
 
 // keepsNames reports whether the new headers name all that the old ones do.

@@ -15,7 +15,7 @@ import (
 const (
 	// First is how many functions run at once until something is known, where
 	// answers come soon.
-	First = 48
+	First = 16
 	// Most bounds them: each has a connection and an open file.
 	Most = 128
 
@@ -132,6 +132,16 @@ func (p *Pacer) Answered(took time.Duration) {
 type Group struct {
 	group *errgroup.Group
 	pacer *Pacer
+	// tasks goes to goroutines that have nothing to do. The stack of a new one
+	// grows on the way to the network each time, which costs more than to wake
+	// one that has been there.
+	tasks chan task
+}
+
+// task is a function, and how many bytes it sends.
+type task struct {
+	bytes int64
+	f     func() error
 }
 
 // Group returns a group of functions of the same kind, and a context that ends
@@ -148,22 +158,40 @@ func (p *Pacer) Group(ctx context.Context) (*Group, context.Context) {
 	}
 	p.mu.Unlock()
 	g, ctx := errgroup.WithContext(ctx)
-	return &Group{g, p}, ctx
+	return &Group{g, p, make(chan task)}, ctx
 }
 
 // Go runs f, which sends a request with a body of so many bytes, as soon as
 // the limit allows it.
 func (g *Group) Go(bytes int64, f func() error) {
 	g.pacer.enter()
-	g.group.Go(func() error {
-		defer g.pacer.leave(bytes)
-		return f()
-	})
+	t := task{bytes, f}
+	select {
+	case g.tasks <- t:
+	default:
+		g.group.Go(func() error {
+			err := g.run(t)
+			for err == nil {
+				next, ok := <-g.tasks
+				if !ok {
+					break
+				}
+				err = g.run(next)
+			}
+			return err
+		})
+	}
+}
+
+func (g *Group) run(t task) error {
+	defer g.pacer.leave(t.bytes)
+	return t.f()
 }
 
 // Wait waits until all functions are done, and returns the first error. No
 // other may be added from then on.
 func (g *Group) Wait() error {
+	close(g.tasks)
 	g.pacer.setLast(true)
 	defer g.pacer.setLast(false)
 	return g.group.Wait()

@@ -89,7 +89,7 @@ func TestFindsLimit(t *testing.T) {
 // service asked to wait.
 func TestAnswered(t *testing.T) {
 	var asked atomic.Int64
-	for took, want := range map[time.Duration]int{0: First, 5 * time.Millisecond: First, 20 * time.Millisecond: 80, time.Second: Most} {
+	for took, want := range map[time.Duration]int{0: First, 3 * time.Millisecond: First, 5 * time.Millisecond: 20, 20 * time.Millisecond: 80, time.Second: Most} {
 		p := New(asked.Load)
 		p.Answered(took)
 		if p.Limit() != want {
@@ -129,6 +129,49 @@ func TestFollows(t *testing.T) {
 		}
 		if narrow > 3*wide/4 || narrow < 16 || again < 3*wide/4 {
 			t.Errorf("the limit was %d, then %d on a slower service, then %d", wide, narrow, again)
+		}
+	})
+}
+
+// TestYieldsToSlowness: where all takes longer, less at once is tried soon, and
+// not only after a rest.
+func TestYieldsToSlowness(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &service{answer: 30 * time.Millisecond, capacity: 100}
+		p := New(nil)
+		g, _ := p.Group(t.Context())
+		put := func() error { s.put(); return nil }
+		for range 20_000 { // long enough for the longest rest
+			g.Go(0, put)
+		}
+		wide, sent := p.Limit(), 0
+		for s.slower.Store(20); p.Limit() > 3*wide/4 && sent < 20_000; sent++ {
+			g.Go(0, put)
+		}
+		if err := g.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if sent > 12*wide {
+			t.Errorf("the limit of %d was left after %d requests", wide, sent)
+		}
+	})
+}
+
+// TestEndIsNotJudged: that the last ones of a group take long says nothing of how
+// many should be on their way.
+func TestEndIsNotJudged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := New(nil)
+		g, _ := p.Group(t.Context())
+		quick := &service{answer: 30 * time.Millisecond}
+		for range 5000 {
+			g.Go(0, func() error { quick.put(); return nil })
+		}
+		for i := range Most { // they end one after the other
+			g.Go(0, func() error { time.Sleep(time.Duration(i) * time.Second); return nil })
+		}
+		if err := g.Wait(); err != nil || p.Limit() != Most {
+			t.Errorf("the limit is %d, %v", p.Limit(), err)
 		}
 	})
 }
@@ -194,4 +237,23 @@ func TestGroupFails(t *testing.T) {
 	if err := g.Wait(); !errors.Is(err, broken) {
 		t.Error(err)
 	}
+}
+
+// TestGroupFailsLater: so does that of a function that another's goroutine runs.
+func TestGroupFailsLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken, after := errors.New("broken"), false
+		g, ctx := Fixed(2).Group(t.Context())
+		for _, err := range []error{nil, broken} {
+			g.Go(0, func() error { return err })
+			synctest.Wait() // the goroutine has nothing to do
+		}
+		if ctx.Err() == nil {
+			t.Error("the context of a group that failed goes on")
+		}
+		g.Go(0, func() error { after = true; return nil })
+		if err := g.Wait(); !errors.Is(err, broken) || !after {
+			t.Error(err, after)
+		}
+	})
 }

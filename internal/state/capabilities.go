@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -14,6 +15,9 @@ type Capabilities struct {
 	Update Promise `json:"update"` // If-Match on PUT, also of several writers at once
 	Copy   Promise `json:"copy"`   // a copy on the server has the source's bytes and the new headers
 	CopyIf Promise `json:"copyIf"` // x-amz-copy-source-if-match
+	// Payload: a body that is not the one of x-amz-content-sha256 is refused.
+	// Empty: a version that did not try this has probed.
+	Payload Promise `json:"payload,omitempty"`
 }
 
 // Promise is how a storage keeps one of its promises.
@@ -44,7 +48,7 @@ func (c *Capabilities) check() error {
 	if c == nil {
 		return nil
 	}
-	for _, p := range []Promise{c.Create, c.Update, c.Copy, c.CopyIf} {
+	for _, p := range []Promise{c.Create, c.Update, c.Copy, c.CopyIf, cmp.Or(c.Payload, Refused)} {
 		switch p {
 		case Kept, Broken, Refused:
 		default:

@@ -55,7 +55,7 @@ func golden() (Head, Release, Intent) {
 		Withdrawn: []string{"assets/app-5d1e7c02.js"},
 		Capabilities: &Capabilities{
 			Store: "https://s3.example/www", Checked: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
-			Create: Kept, Update: Broken, Copy: Kept, CopyIf: Refused,
+			Create: Kept, Update: Broken, Copy: Kept, CopyIf: Refused, Payload: Kept,
 		},
 	}
 	release := Release{

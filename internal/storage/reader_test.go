@@ -56,7 +56,8 @@ func TestReaderReadsLikeItsSource(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		content := rapid.SliceOfN(rapid.Byte(), 0, 200).Draw(t, "content")
 		model := bytes.NewReader(content)
-		r, err := storage.NewReader(storage.Bytes(content))
+		open := rapid.SampledFrom([]func(storage.Source) (*storage.Reader, error){storage.NewReader, storage.NewSizeReader}).Draw(t, "open")
+		r, err := open(storage.Bytes(content))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,12 +121,14 @@ func TestReaderRefusesOtherSizeAtOnce(t *testing.T) {
 		"not empty now": {"", "hello"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			src, file := announce([]byte(tc.announced), bytes.NewReader([]byte(tc.sent)))
-			if _, err := storage.NewReader(src); !errors.Is(err, storage.ErrModified) {
-				t.Errorf("the error is %v", err)
-			}
-			if file.closes != 1 {
-				t.Errorf("the source was closed %d times", file.closes)
+			for _, open := range []func(storage.Source) (*storage.Reader, error){storage.NewReader, storage.NewSizeReader} {
+				src, file := announce([]byte(tc.announced), bytes.NewReader([]byte(tc.sent)))
+				if _, err := open(src); !errors.Is(err, storage.ErrModified) {
+					t.Errorf("the error is %v", err)
+				}
+				if file.closes != 1 {
+					t.Errorf("the source was closed %d times", file.closes)
+				}
 			}
 		})
 	}
@@ -154,8 +157,15 @@ func TestReaderNoticesWhatHappensWhileItReads(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := newReader(t, storage.File(file, 1000, sha256.Sum256(content)))
-			if _, err := io.ReadFull(r, make([]byte, 400)); err != nil {
+			sized, err := storage.NewSizeReader(storage.File(file, 1000, sha256.Sum256(content)))
+			if err != nil {
 				t.Fatal(err)
+			}
+			defer sized.Close()
+			for _, r := range []*storage.Reader{r, sized} {
+				if _, err := io.ReadFull(r, make([]byte, 400)); err != nil {
+					t.Fatal(err)
+				}
 			}
 			f, err := os.OpenFile(file, os.O_RDWR, 0)
 			if err != nil {
@@ -168,6 +178,11 @@ func TestReaderNoticesWhatHappensWhileItReads(t *testing.T) {
 			rest, err := io.ReadAll(r)
 			if !errors.Is(err, storage.ErrModified) || len(rest) >= 600 {
 				t.Errorf("%d bytes more, and the error is %v", len(rest), err)
+			}
+			// Who only counts does not see what changed, but never sends more or less.
+			rest, err = io.ReadAll(sized)
+			if errors.Is(err, storage.ErrModified) == (name == "changes") || err == nil && len(rest) != 600 {
+				t.Errorf("without a digest: %d bytes more, and the error is %v", len(rest), err)
 			}
 		})
 	}

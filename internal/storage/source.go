@@ -32,6 +32,10 @@ type Source struct {
 	Size   int64  // bytes
 	SHA256 Digest // of all bytes
 	Open   func() (io.ReadSeekCloser, error)
+	// Checked says that the service was seen to refuse a body whose SHA-256 is
+	// not the one that was announced: a Put that announces it need not hash the
+	// bytes once more.
+	Checked bool
 }
 
 // Bytes returns a source that sends b.

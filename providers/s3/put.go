@@ -142,7 +142,11 @@ func (w write) whole(ctx context.Context) (storage.Info, error) {
 type body struct{ *storage.Reader }
 
 func openBody(src storage.Source) (*body, error) {
-	r, err := storage.NewReader(src)
+	open := storage.NewReader
+	if src.Checked { // every request announces the SHA-256
+		open = storage.NewSizeReader
+	}
+	r, err := open(src)
 	if err != nil {
 		return nil, &localError{err}
 	}

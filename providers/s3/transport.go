@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -34,6 +36,14 @@ func (o Options) httpClient() *awshttp.BuildableClient {
 			// request of many workers open a new one.
 			t.MaxIdleConns, t.MaxIdleConnsPerHost = 2*workers, 2*workers
 			t.WriteBufferSize = writeBuffer
+			dial := t.DialContext
+			t.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				c, err := dial(ctx, network, addr)
+				if err != nil {
+					return nil, err
+				}
+				return conn{c}, nil
+			}
 			if t.TLSClientConfig == nil {
 				t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 			}
@@ -90,10 +100,14 @@ func (s *Store) Usage() storage.Usage { return s.meter.Usage() }
 
 // kind sorts a request as price lists do.
 func kind(r *http.Request) string {
+	if r.Method == http.MethodPut {
+		if r.Header.Get("X-Amz-Copy-Source") != "" {
+			return "COPY"
+		}
+		return r.Method
+	}
 	q := r.URL.Query()
 	switch {
-	case r.Method == http.MethodPut && r.Header.Get("X-Amz-Copy-Source") != "":
-		return "COPY"
 	case r.Method == http.MethodPost && q.Has("delete"):
 		return "DELETE"
 	case r.Method == http.MethodGet && (q.Has("list-type") || q.Has("uploads")):
@@ -114,6 +128,20 @@ func (b *sentBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// conn is a connection that bodies go through in pooled buffers: else each body
+// has one of its own, which is half of all memory that a deploy asks for.
+type conn struct{ net.Conn }
+
+var copyBuffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
+
+// ReadFrom sends what r has.
+func (c conn) ReadFrom(r io.Reader) (int64, error) {
+	buf := copyBuffers.Get().(*[64 << 10]byte)
+	defer copyBuffers.Put(buf)
+	// Without the method that io.Copy would prefer to the buffer: this one.
+	return io.CopyBuffer(struct{ io.Writer }{c.Conn}, r, buf[:])
+}
+
 // inOnePiece reads a small body before any of its request is sent. net/http
 // sends headers by themselves, and copies a body in small pieces, unless it
 // sees that it is in memory.
@@ -124,11 +152,22 @@ func (o inOnePiece) Do(r *http.Request) (*http.Response, error) {
 	if r.Body == nil || r.ContentLength <= 0 || r.ContentLength > writeBuffer {
 		return o.next.Do(r)
 	}
-	b := make([]byte, r.ContentLength)
+	buf := pieces.Get().(*[writeBuffer]byte)
+	b := buf[:r.ContentLength]
 	_, err := io.ReadFull(r.Body, b)
 	if err = errors.Join(err, r.Body.Close()); err != nil {
 		return nil, err
 	}
+	// An answer may come before all of the body is sent.
+	var sent atomic.Bool
+	trace := &httptrace.ClientTrace{WroteRequest: func(info httptrace.WroteRequestInfo) { sent.Store(info.Err == nil) }}
+	r = r.WithContext(httptrace.WithClientTrace(r.Context(), trace))
 	r.Body = io.NopCloser(bytes.NewReader(b))
-	return o.next.Do(r)
+	resp, err := o.next.Do(r)
+	if sent.Load() {
+		pieces.Put(buf)
+	}
+	return resp, err
 }
+
+var pieces = sync.Pool{New: func() any { return new([writeBuffer]byte) }}

@@ -63,7 +63,8 @@ func (r *watchedReader) Close() error {
 	return nil
 }
 
-// changedSource sends other bytes than were announced. The object that was
+// changedSource sends other bytes than were announced, also where it is left to
+// the service to notice that, as all that run this suite do. The object that was
 // there stays, and none appears where there was none.
 func changedSource(t *testing.T, f *fixture) {
 	put(t, f.store, "there.html", "before", every)
@@ -71,12 +72,15 @@ func changedSource(t *testing.T, f *fixture) {
 		announced := content(size, 5)
 		for name, sent := range changes(announced) {
 			for _, key := range []string{"there.html", "new.html"} {
-				w := &watched{}
-				_, err := f.store.Put(t.Context(), key, w.source(announced, sent), page, storage.Condition{})
-				if !errors.Is(err, storage.ErrModified) {
-					t.Errorf("%d bytes, %s:", size, name)
+				for _, checked := range []bool{false, true} {
+					src := (&watched{}).source(announced, sent)
+					src.Checked = checked
+					_, err := f.store.Put(t.Context(), key, src, page, storage.Condition{})
+					if !errors.Is(err, storage.ErrModified) {
+						t.Errorf("%d bytes, %s, checked there: %v:", size, name, checked)
+					}
+					wantError(t, err, storage.ErrModified, "put", key)
 				}
-				wantError(t, err, storage.ErrModified, "put", key)
 			}
 		}
 		wantMissing(t, f.store, "new.html")
