@@ -43,6 +43,9 @@ func TestDirectIsLikeSDK(t *testing.T) {
 								t.Fatalf("%q: %v", key, err)
 							}
 							r := f.requests[0]
+							if key == "index.html" && strings.Contains(r.URL.EscapedPath(), "//") {
+								t.Errorf("%s: the path is %s", o.Endpoint, r.URL.EscapedPath())
+							}
 							for _, name := range own {
 								r.Header.Del(name)
 							}
