@@ -73,8 +73,15 @@ func (r *Run) Anticipate(ctx context.Context) {
 		return
 	}
 	go func() {
-		v, err := r.live(ctx)
-		if err != nil || v.etag != "" {
+		select {
+		case <-r.noHead: // the list that shows whether it was lost is read meanwhile
+		case <-r.fetched:
+			select {
+			case <-r.noHead:
+			default:
+				return
+			}
+		case <-ctx.Done():
 			return
 		}
 		r.trying.Lock()
