@@ -28,9 +28,9 @@ var liars = []struct {
 	cache bool               // it keeps Cache-Control; rclone has headers in another place than the object, and sometimes loses them
 	racy  bool               // it breaks the condition of an update in so short a moment that a probe may miss it
 }{
-	{"s3rver", testbed.S3rver, state.Capabilities{Create: state.Broken, Update: state.Broken, Copy: state.Kept, CopyIf: state.Broken}, true, false},
-	{"rclone", testbed.RcloneServe, state.Capabilities{Create: state.Kept, Update: state.Broken, Copy: state.Broken, CopyIf: state.Refused}, false, true},
-	{"gofakes3", testbed.GoFakeS3, state.Capabilities{Create: state.Kept, Update: state.Kept, Copy: state.Broken, CopyIf: state.Refused}, false, false},
+	{"s3rver", testbed.S3rver, state.Capabilities{Create: state.Broken, Update: state.Broken, Copy: state.Kept, CopyIf: state.Broken, Payload: state.Broken}, true, false},
+	{"rclone", testbed.RcloneServe, state.Capabilities{Create: state.Kept, Update: state.Broken, Copy: state.Broken, CopyIf: state.Refused, Payload: state.Broken}, false, true},
+	{"gofakes3", testbed.GoFakeS3, state.Capabilities{Create: state.Kept, Update: state.Kept, Copy: state.Broken, CopyIf: state.Refused, Payload: state.Broken}, false, false},
 }
 
 // TestLiars lives the life of a site on each of the servers that lie: the
@@ -73,7 +73,7 @@ func TestLiars(t *testing.T) {
 			if l.racy {
 				found.Update = l.caps.Update
 			}
-			if want := l.caps; found.Create != want.Create || found.Update != want.Update || found.Copy != want.Copy || found.CopyIf != want.CopyIf {
+			if want := l.caps; found.Create != want.Create || found.Update != want.Update || found.Copy != want.Copy || found.CopyIf != want.CopyIf || found.Payload != want.Payload {
 				t.Errorf("found %+v, want %+v", found, want)
 			}
 			step(t, false, "deploy")
