@@ -111,8 +111,6 @@ type Run struct {
 	soon, last context.Context
 
 	fetched chan struct{} // closed when view and viewErr are set
-	noHead  chan struct{} // closed by unborn
-	unborn  func()        // says that no head was found; any number of times
 	view    *view
 	viewErr error
 
@@ -142,9 +140,8 @@ func Open(ctx context.Context, o Options) *Run {
 	}
 	r := &Run{
 		Options: o, start: o.Now(), pace: o.pacer(), soon: outlive(ctx, handover/2), last: outlive(ctx, handover),
-		fetched: make(chan struct{}), noHead: make(chan struct{}), caps: state.Trusted(),
+		fetched: make(chan struct{}), caps: state.Trusted(),
 	}
-	r.unborn = sync.OnceFunc(func() { close(r.noHead) })
 	go func() {
 		defer close(r.fetched)
 		r.view, r.viewErr = r.read(ctx)

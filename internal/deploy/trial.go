@@ -73,15 +73,8 @@ func (r *Run) Anticipate(ctx context.Context) {
 		return
 	}
 	go func() {
-		select {
-		case <-r.noHead: // the list that shows whether it was lost is read meanwhile
-		case <-r.fetched:
-			select {
-			case <-r.noHead:
-			default:
-				return
-			}
-		case <-ctx.Done():
+		v, err := r.live(ctx)
+		if err != nil || v.etag != "" {
 			return
 		}
 		r.trying.Lock()

@@ -122,7 +122,6 @@ func (r *Run) read(ctx context.Context) (*view, error) {
 	}
 	switch {
 	case notExist(err):
-		r.unborn()
 		return v, r.neverDeployed(ctx)
 	case err != nil:
 		return nil, storage.Describe(err, "reading", "the records of "+r.Target)
