@@ -4,12 +4,14 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -62,27 +64,38 @@ func (b *bucket) objects(t *testing.T) map[string]object {
 // under reads what has keys that begin so.
 func (b *bucket) under(t *testing.T, prefix string) map[string]object {
 	t.Helper()
-	client, all := b.server.Client(), map[string]object{}
-	pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: &b.name, Prefix: &prefix})
+	all := map[string]object{}
+	pages := s3.NewListObjectsV2Paginator(b.server.Client(), &s3.ListObjectsV2Input{Bucket: &b.name, Prefix: &prefix})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, entry := range page.Contents {
-			out, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &b.name, Key: entry.Key})
-			if err != nil {
-				t.Fatal(err)
-			}
-			body, err := io.ReadAll(out.Body)
-			out.Body.Close()
-			if err != nil {
-				t.Fatal(err)
-			}
-			all[*entry.Key] = object{string(body), aws.ToString(out.ContentType), aws.ToString(out.CacheControl)}
+			all[*entry.Key] = b.read(t, *entry.Key)
 		}
 	}
 	return all
+}
+
+// read reads an object. Where it ends early it is read again: rclone, busy,
+// announces the length of the version before for a while.
+func (b *bucket) read(t *testing.T, key string) object {
+	t.Helper()
+	for until := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		out, err := b.server.Client().GetObject(t.Context(), &s3.GetObjectInput{Bucket: &b.name, Key: &key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(out.Body)
+		out.Body.Close()
+		switch {
+		case err == nil:
+			return object{string(body), aws.ToString(out.ContentType), aws.ToString(out.CacheControl)}
+		case !errors.Is(err, io.ErrUnexpectedEOF) || time.Now().After(until):
+			t.Fatalf("%s: %v", key, err)
+		}
+	}
 }
 
 // traffic is what one run asked of the server, by what it touched.
