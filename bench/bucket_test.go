@@ -26,7 +26,7 @@ func TestCompare(t *testing.T) {
 	c := l.client(1)
 	send := func(method, key string, body []byte) {
 		t.Helper()
-		if err := c.send(t.Context(), method, bucket, key, body); err != nil {
+		if err := c.send(t.Context(), method, bucket, key, body, unsigned); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -62,7 +62,7 @@ func TestCompare(t *testing.T) {
 	}
 	check("all at once", &Wrong{Missing: 1, Stale: 2, Extra: 1})
 	b.emptyBucket(bucket)
-	if err := c.send(context.Background(), http.MethodGet, bucket, names[3], nil); err == nil {
+	if err := c.send(context.Background(), http.MethodGet, bucket, names[3], nil, unsigned); err == nil {
 		t.Error("the bucket is still there")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -28,7 +29,8 @@ const Limit = "limit"
 // The limits, as steps of Limit.
 const (
 	LimitHash      = "walk + SHA-256"
-	LimitPut       = "raw PUTs"         // of all files, at the best concurrency
+	LimitPut       = "raw PUTs" // of all files, at the best concurrency
+	LimitChecked   = "SHA-256, then checked PUTs"
 	LimitSmallPuts = "1,000 small PUTs" // of smallSize bytes, at the same
 	LimitTrip      = "round trip"
 	LimitProxyTrip = "round trip, proxy without delay"
@@ -61,7 +63,9 @@ func (l *lane) floors(round int) []Sample {
 		l.trip(LimitTrip, bucket),
 	}
 	if l.delay == 0 {
-		samples = append(samples, l.limit(LimitHash, runtime.GOMAXPROCS(0), func(ctx context.Context) error { return hashTree(ctx, l.trees.First.Dir) }))
+		samples = append(samples,
+			l.limit(LimitHash, runtime.GOMAXPROCS(0), func(ctx context.Context) error { return hashTree(ctx, l.trees.First.Dir, ignore) }),
+			l.limit(LimitChecked, l.workers, func(ctx context.Context) error { return l.putChecked(ctx, bucket, names, l.workers) }))
 	}
 	for i := range samples {
 		samples[i].Round = round
@@ -98,13 +102,13 @@ func (l *lane) limit(step string, workers int, f func(context.Context) error) Sa
 func (l *lane) trip(step, bucket string) Sample {
 	l.Helper()
 	c := l.client(1)
-	if err := c.send(l.Context(), http.MethodPut, bucket, "trip", []byte("x")); err != nil {
+	if err := c.send(l.Context(), http.MethodPut, bucket, "trip", []byte("x"), unsigned); err != nil {
 		l.Fatal(err)
 	}
 	var walls []float64
 	for range trips {
 		started := time.Now()
-		if err := c.send(l.Context(), http.MethodGet, bucket, "trip", nil); err != nil {
+		if err := c.send(l.Context(), http.MethodGet, bucket, "trip", nil, unsigned); err != nil {
 			l.Fatal(err)
 		}
 		walls = append(walls, time.Since(started).Seconds())
@@ -142,27 +146,58 @@ func every(names []string, n int) []string {
 func (l *lane) putSmall(ctx context.Context, bucket string, workers int) error {
 	c, body := l.client(workers), make([]byte, smallSize)
 	return each(ctx, smallPuts, workers, func(ctx context.Context, i int) error {
-		return c.send(ctx, http.MethodPut, bucket, fmt.Sprint("small/", i), body)
+		return c.send(ctx, http.MethodPut, bucket, fmt.Sprint("small/", i), body, unsigned)
 	})
 }
 
 // putFiles reads and sends files, and does nothing else.
 func (l *lane) putFiles(ctx context.Context, bucket string, names []string, workers int) error {
+	return l.send(ctx, names, workers, func(ctx context.Context, c *client, name string, body []byte) error {
+		return c.send(ctx, http.MethodPut, bucket, name, body, unsigned)
+	})
+}
+
+// putChecked is the least that a deploy does which knows all of its output before
+// its first write, and lets the server check what arrives: it hashes all files,
+// and then sends them with their digests.
+func (l *lane) putChecked(ctx context.Context, bucket string, names []string, workers int) error {
+	var mu sync.Mutex
+	sums := map[string]string{}
+	err := hashTree(ctx, l.trees.First.Dir, func(name string, sum [sha256.Size]byte) {
+		mu.Lock()
+		defer mu.Unlock()
+		sums[name] = hex.EncodeToString(sum[:])
+	})
+	if err != nil {
+		return err
+	}
+	return l.send(ctx, names, workers, func(ctx context.Context, c *client, name string, body []byte) error {
+		return c.send(ctx, http.MethodPut, bucket, "checked/"+name, body, sums[l.source(name)])
+	})
+}
+
+// source returns the file of a path of the first tree.
+func (l *lane) source(name string) string {
+	return filepath.Join(l.trees.First.Dir, filepath.FromSlash(name))
+}
+
+// send reads files, and calls f with each.
+func (l *lane) send(ctx context.Context, names []string, workers int, f func(ctx context.Context, c *client, name string, body []byte) error) error {
 	c := l.client(workers)
 	buffers := sync.Pool{New: func() any { return new(bytes.Buffer) }}
 	return each(ctx, len(names), workers, func(ctx context.Context, i int) error {
 		body := buffers.Get().(*bytes.Buffer)
 		defer buffers.Put(body) // the server has answered that it has all of it
 		body.Reset()
-		f, err := os.Open(filepath.Join(l.trees.First.Dir, filepath.FromSlash(names[i])))
+		file, err := os.Open(l.source(names[i]))
 		if err != nil {
 			return err
 		}
-		defer f.Close() // read only
-		if _, err := body.ReadFrom(f); err != nil {
+		defer file.Close() // read only
+		if _, err := body.ReadFrom(file); err != nil {
 			return err
 		}
-		return c.send(ctx, http.MethodPut, bucket, names[i], body.Bytes())
+		return f(ctx, c, names[i], body.Bytes())
 	})
 }
 
@@ -175,8 +210,12 @@ func each(ctx context.Context, n, workers int, f func(ctx context.Context, i int
 	return g.Wait()
 }
 
-// hashTree walks a directory and hashes all files, on all cores.
-func hashTree(ctx context.Context, dir string) error {
+// ignore does nothing with a digest.
+func ignore(string, [sha256.Size]byte) {}
+
+// hashTree walks a directory and hashes all files, on all cores; found may be
+// called by several at once.
+func hashTree(ctx context.Context, dir string, found func(name string, sum [sha256.Size]byte)) error {
 	names := make(chan string, 256)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
@@ -197,9 +236,11 @@ func hashTree(ctx context.Context, dir string) error {
 		g.Go(func() error {
 			buf := make([]byte, 256<<10)
 			for name := range names {
-				if err := hashFile(name, buf); err != nil {
+				sum, err := hashFile(name, buf)
+				if err != nil {
 					return err
 				}
+				found(name, sum)
 			}
 			return nil
 		})
@@ -207,17 +248,17 @@ func hashTree(ctx context.Context, dir string) error {
 	return g.Wait()
 }
 
-func hashFile(name string, buf []byte) error {
+func hashFile(name string, buf []byte) (sum [sha256.Size]byte, err error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return err
+		return sum, err
 	}
 	defer f.Close() // read only
 	h := sha256.New()
 	// Without the methods that io.Copy would prefer to the buffer.
 	_, err = io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{f}, buf)
-	h.Sum(nil)
-	return err
+	h.Sum(sum[:0])
+	return sum, err
 }
 
 // client is as little of an S3 client as a server accepts: one signature and
@@ -237,15 +278,17 @@ func (l *lane) client(workers int) *client {
 	}
 }
 
-// send makes one request and reads its answer. The body is not hashed.
-func (c *client) send(ctx context.Context, method, bucket, key string, body []byte) error {
+// unsigned stands for the SHA-256 of a body that nobody hashes.
+const unsigned = "UNSIGNED-PAYLOAD"
+
+// send makes one request and reads its answer. The SHA-256 of the body is sum.
+func (c *client) send(ctx context.Context, method, bucket, key string, body []byte, sum string) error {
 	req, err := http.NewRequestWithContext(ctx, method, c.endpoint+"/"+bucket+"/"+key, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
-	const unsigned = "UNSIGNED-PAYLOAD"
-	req.Header.Set("X-Amz-Content-Sha256", unsigned)
-	if err := c.signer.SignHTTP(ctx, c.keys, req, unsigned, "s3", c.region, time.Now()); err != nil {
+	req.Header.Set("X-Amz-Content-Sha256", sum)
+	if err := c.signer.SignHTTP(ctx, c.keys, req, sum, "s3", c.region, time.Now()); err != nil {
 		return err
 	}
 	resp, err := c.http.Do(req)

@@ -61,6 +61,9 @@ func (r *Record) ratios(s SiteFacts, delay float64) []Ratio {
 		if raw, found := get(Limit, LimitPut); found {
 			add("cold, wall / raw PUTs", ours.Wall/raw.Wall, 1.15)
 		}
+		if checked, found := get(Limit, LimitChecked); found {
+			add("cold, wall / (SHA-256, then checked PUTs)", ours.Wall/checked.Wall, 1.15)
+		}
 		if peer, found := get("s5cmd sync", StepCold); found && peer.CPU > 0 {
 			add("cold, client CPU / s5cmd's", ours.CPU/peer.CPU, 0.5)
 		}
