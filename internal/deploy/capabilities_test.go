@@ -25,17 +25,18 @@ import (
 type service struct {
 	*spy
 	id          string
-	absent      bool // it ignores If-None-Match
-	match       bool // it ignores If-Match
-	refuses     bool // it refuses requests with a condition
-	source      bool // it ignores the condition on a copy's source
-	copyBytes   bool // its copies have other bytes
-	copyHeaders bool // its copies keep the source's headers
-	copyETag    bool // it answers a copy with another ETag
-	putETag     bool // it answers a PUT with another ETag
-	noCopy      bool // it refuses copies
-	takesAll    bool // it takes other bytes than were announced
-	mutters     bool // it refuses them, and does not say why
+	absent      bool  // it ignores If-None-Match
+	match       bool  // it ignores If-Match
+	refuses     bool  // it refuses requests with a condition
+	source      bool  // it ignores the condition on a copy's source
+	copyBytes   bool  // its copies have other bytes
+	copyHeaders bool  // its copies keep the source's headers
+	copyETag    bool  // it answers a copy with another ETag
+	putETag     bool  // it answers a PUT with another ETag
+	noCopy      bool  // it refuses copies
+	takesAll    bool  // it takes other bytes than were announced
+	mutters     error // it refuses them, and this is what it says
+	pretends    bool  // it says that it refuses them, and has written them
 
 	checked *atomic.Bool // whether the last file was left to it to check; nil: nobody asks
 }
@@ -50,11 +51,15 @@ func (s *service) Put(ctx context.Context, key string, src storage.Source, h sto
 		c = storage.Condition{}
 	}
 	if src.Checked && isProbe(key) {
-		if s.mutters {
-			return storage.Info{}, &storage.Error{Op: "put", Key: key, Err: errors.New("bad request")}
+		if s.mutters != nil {
+			return storage.Info{}, &storage.Error{Op: "put", Key: key, Err: s.mutters}
 		}
-		if s.takesAll {
-			return s.spy.Put(ctx, key, storage.Bytes([]byte("other bytes")), h, c)
+		if s.takesAll || s.pretends {
+			info, err := s.spy.Put(ctx, key, storage.Bytes([]byte("other bytes")), h, c)
+			if s.pretends {
+				err = &storage.Error{Op: "put", Key: key, Err: storage.ErrModified}
+			}
+			return info, err
 		}
 	}
 	if s.checked != nil && !strings.Contains(key, ".pandastack/") {
@@ -149,7 +154,11 @@ func TestProbe(t *testing.T) {
 		{"copies have another ETag", service{copyETag: true}, [5]state.Promise{kept, kept, broken, refused, kept}, 0, 1},
 		{"copies refused", service{noCopy: true}, [5]state.Promise{kept, kept, refused, refused, kept}, 0, 1},
 		{"other bytes taken", service{takesAll: true}, [5]state.Promise{kept, kept, kept, kept, broken}, 0, 0},
-		{"other bytes refused without a reason", service{mutters: true}, [5]state.Promise{kept, kept, kept, kept, refused}, 0, 0},
+		{"other bytes refused and taken", service{pretends: true}, [5]state.Promise{kept, kept, kept, kept, broken}, 0, 0},
+		{"other bytes refused without a reason", service{mutters: errors.New("bad request")}, [5]state.Promise{kept, kept, kept, kept, refused}, 0, 0},
+		{"other bytes taken for a wrong signature", service{mutters: storage.ErrCredentials}, [5]state.Promise{kept, kept, kept, kept, refused}, 0, 0},
+		{"other bytes forbidden", service{mutters: storage.ErrDenied}, [5]state.Promise{kept, kept, kept, kept, refused}, 0, 0},
+		{"no answer to other bytes", service{mutters: storage.ErrUnreachable}, [5]state.Promise{kept, kept, kept, kept, refused}, 0, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -128,7 +128,7 @@ func TestProbeCost(t *testing.T) {
 		if depth := time.Since(began) / roundTrip; depth != 5 {
 			t.Errorf("%d requests waited for each other, want 5", depth)
 		}
-		want := map[string]int{"PUT": 61, "GET": 52, "COPY": 3, "LIST": 1, "DELETE": 1}
+		want := map[string]int{"PUT": 61, "GET": 53, "COPY": 3, "LIST": 1, "DELETE": 1}
 		for kind, n := range want {
 			if d.count(kind) != n {
 				t.Errorf("%d %s, want %d", d.count(kind), kind, n)

@@ -15,7 +15,8 @@ type Capabilities struct {
 	Update Promise `json:"update"` // If-Match on PUT, also of several writers at once
 	Copy   Promise `json:"copy"`   // a copy on the server has the source's bytes and the new headers
 	CopyIf Promise `json:"copyIf"` // x-amz-copy-source-if-match
-	// Payload: a body that is not the one of x-amz-content-sha256 is refused.
+	// Payload: a body that is not the one of x-amz-content-sha256 is refused, for
+	// that reason, and not kept.
 	// Empty: a version that did not try this has probed.
 	Payload Promise `json:"payload,omitempty"`
 }
