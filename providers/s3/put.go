@@ -129,7 +129,7 @@ func (w write) whole(ctx context.Context) (storage.Info, error) {
 		defer first.drop()
 		out, err := w.s.client.PutObject(ctx, in, withHeaders(w.headers, w.s.write), withPayload(w.src.SHA256), resume(first))
 		if err != nil {
-			return storage.Info{}, body.sendError(err)
+			return storage.Info{}, w.sendError(err, body)
 		}
 		if aws.ToString(out.ETag) == "" {
 			return storage.Info{}, w.s.notS3()
@@ -167,6 +167,27 @@ func (b *body) Read(p []byte) (int, error) {
 func (b *body) sendError(err error) error {
 	if local := b.Err(); local != nil {
 		return &localError{local}
+	}
+	return err
+}
+
+// sendError is that of the body. Where it is the service that found out that the
+// source is another one, the source itself tells better how it changed; where it
+// did not, something on the way has altered it.
+func (w write) sendError(err error, body *body) error {
+	err = body.sendError(err)
+	if !w.src.Checked || !errors.Is(w.s.explain(err), storage.ErrModified) {
+		return err
+	}
+	unchecked := w.src
+	unchecked.Checked = false
+	again, changed := openBody(unchecked)
+	if changed == nil {
+		defer again.Close()
+		_, changed = io.Copy(io.Discard, again)
+	}
+	if errors.Is(changed, storage.ErrModified) {
+		return changed
 	}
 	return err
 }

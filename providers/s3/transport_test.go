@@ -5,6 +5,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -27,6 +30,31 @@ func TestWhoHashes(t *testing.T) {
 			}
 			if want := src.SHA256.String(); checked && f.requests[len(f.requests)-1].Header.Get("X-Amz-Content-Sha256") != want {
 				t.Errorf("%s is not announced", want)
+			}
+		}
+	}
+}
+
+// TestOtherBytesRefused: where the service finds other bytes, the message tells how
+// the file has changed, and does not where it has not.
+func TestOtherBytesRefused(t *testing.T) {
+	const words = "The provided 'x-amz-content-sha256' header does not match what was computed."
+	f := &fake{answer: func(int, *http.Request) *http.Response {
+		return answer(400, s3Error("XAmzContentSHA256Mismatch", words))
+	}}
+	s := faked(t, f, Options{Provider: "minio", Endpoint: "https://storage.example"})
+	for _, size := range []int{10, writeBuffer + 1} {
+		file := filepath.Join(t.TempDir(), "index.html")
+		before := bytes.Repeat([]byte("a"), size)
+		src := storage.File(file, int64(size), storage.Bytes(before).SHA256)
+		src.Checked = true
+		for now, want := range map[string]string{strings.Repeat("b", size): "its SHA-256 is ", string(before): words} {
+			if err := os.WriteFile(file, []byte(now), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := s.Put(t.Context(), "index.html", src, nil, storage.Condition{})
+			if !errors.Is(err, storage.ErrModified) || !strings.Contains(err.Error(), want) {
+				t.Errorf("%d bytes: %v, want %q", size, err, want)
 			}
 		}
 	}
