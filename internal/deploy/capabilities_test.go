@@ -252,6 +252,33 @@ func TestProbeIsRemembered(t *testing.T) {
 	}
 }
 
+// TestProbedBefore: what was probed by a version that did not try whether the
+// storage checks bodies is not tried out again for that, and files are hashed here.
+func TestProbedBefore(t *testing.T) {
+	w := newWorld(t).quiet()
+	s := &service{spy: w.spy, id: "one", checked: new(atomic.Bool)}
+	if _, err := w.on(s, v1); err != nil || !s.checked.Load() {
+		t.Fatalf("it is left to the storage to check files: %v, %v", s.checked.Load(), err)
+	}
+	h := *w.head()
+	h.Capabilities.Payload = ""
+	b, err := state.EncodeHead(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.put("blog/.pandastack/head", string(b))
+	files := maps.Clone(v1)
+	files["index.html"] = "home 2"
+	w.spy.requests()
+	if _, err := w.on(s, files); err != nil || s.checked.Load() {
+		t.Errorf("it is left to the storage to check files: %v, %v", s.checked.Load(), err)
+	}
+	if slices.ContainsFunc(w.spy.requests(), isProbe) {
+		t.Error("it was tried out again")
+	}
+	w.check(files)
+}
+
 // TestProbeFails leaves neither a head nor traces, and the next probe removes
 // what one that was killed has left, but not what another one is writing.
 func TestProbeFails(t *testing.T) {

@@ -214,6 +214,32 @@ func TestAnticipateIsGivenUp(t *testing.T) {
 	}
 }
 
+// TestAnticipateLostHead: where the head was lost, nothing is tried out, as what
+// is there is all that a repair can go by.
+func TestAnticipateLostHead(t *testing.T) {
+	l := newLarge(t, 2)
+	synctest.Test(t, func(t *testing.T) {
+		d := newDistant()
+		if _, err := distantRun(t.Context(), d).Deploy(t.Context(), l.desired); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Memory.Delete(t.Context(), ".pandastack/"+state.HeadKey); err != nil {
+			t.Fatal(err)
+		}
+		clear(d.counts)
+		r := distantRun(t.Context(), d)
+		r.Anticipate(t.Context())
+		time.Sleep(10 * roundTrip) // the build
+		var lost *state.CorruptError
+		if _, err := r.Deploy(t.Context(), l.desired); !errors.As(err, &lost) {
+			t.Errorf("got %v", err)
+		}
+		if d.count("PUT")+d.count("COPY")+d.count("DELETE") > 0 {
+			t.Errorf("it wrote: %v", d.counts)
+		}
+	})
+}
+
 // TestAnticipateFails: a probe that failed during the build, because the line was
 // down then, is made again when it is needed.
 func TestAnticipateFails(t *testing.T) {

@@ -24,9 +24,9 @@ type Store interface {
 
 	// Put writes src to key, whole or not at all, with exactly the given
 	// headers. The bytes are hashed as they are sent, here or there
-	// (Source.Checked): where they are not src.SHA256 or not src.Size long, nothing is left at key that was not
-	// there before wherever the provider can tell in time, and the error is
-	// ErrModified. An unmet condition is ErrPrecondition, and nothing was
+	// (Source.Checked): where they are not src.SHA256 or not src.Size long,
+	// nothing is left at key that was not there before wherever the provider
+	// can tell in time, and the error is ErrModified. An unmet condition is ErrPrecondition, and nothing was
 	// written. The returned Info has Key, Size, ETag and Date.
 	Put(ctx context.Context, key string, src Source, headers Headers, cond Condition) (Info, error)
 
