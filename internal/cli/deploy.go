@@ -117,11 +117,11 @@ func (a *app) deploy(ctx context.Context, s *settings) error {
 }
 
 // prepare builds and scans the site. What is live is read meanwhile.
-func (a *app) prepare(ctx context.Context, s *settings, preview bool) (*deploy.Run, []deploy.Desired, *target, error) {
+func (a *app) prepare(ctx context.Context, s *settings, preview bool) (*deploy.Run, deploy.Desired, *target, error) {
 	a.enter(s, true)
 	r, t, err := a.connect(ctx, s, preview)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, deploy.Desired{}, nil, err
 	}
 	if !preview {
 		r.Anticipate(ctx)
@@ -129,7 +129,7 @@ func (a *app) prepare(ctx context.Context, s *settings, preview bool) (*deploy.R
 	files, err := a.output(ctx, s, t, r)
 	if err != nil {
 		r.Close()
-		return nil, nil, nil, err
+		return nil, deploy.Desired{}, nil, err
 	}
 	return r, deploy.FromFiles(files), t, nil
 }

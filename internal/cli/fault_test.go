@@ -187,8 +187,8 @@ func (b *faultBed) options(t *testing.T, g *gate) deploy.Options {
 }
 
 // desired are the objects of a version.
-func (b *faultBed) desired(version int) []deploy.Desired {
-	var out []deploy.Desired
+func (b *faultBed) desired(version int) deploy.Desired {
+	var out deploy.Desired
 	for _, path := range keysOf(b.sites[version]) {
 		o := b.sites[version][path]
 		h := storage.Headers{}
@@ -197,10 +197,8 @@ func (b *faultBed) desired(version int) []deploy.Desired {
 				h[name] = value
 			}
 		}
-		out = append(out, deploy.Desired{
-			File:   filepath.Join(b.projects[version], "dist", filepath.FromSlash(path)),
-			Object: state.Object{Path: path, Size: int64(len(o.body)), SHA256: sha256.Sum256([]byte(o.body)), Headers: h},
-		})
+		out.Objects = append(out.Objects, state.Object{Path: path, Size: int64(len(o.body)), SHA256: sha256.Sum256([]byte(o.body)), Headers: h})
+		out.Files = append(out.Files, filepath.Join(b.projects[version], "dist", filepath.FromSlash(path)))
 	}
 	return out
 }

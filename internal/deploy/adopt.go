@@ -23,7 +23,7 @@ import (
 // One listing finds them; it is made only where the output has files that the
 // site does not. All else that it finds stays foreign, and is said.
 func (r *Run) adopt(ctx context.Context, v *view, a aim) error {
-	if !r.Adopt || a.of != nil || a.mend != nil || !v.lacks(a.desired) {
+	if !r.Adopt || a.of != nil || a.mend != nil || !v.lacks(a.desired.Objects) {
 		return nil
 	}
 	started := r.begin(event.Adopt, "")
@@ -31,7 +31,7 @@ func (r *Run) adopt(ctx context.Context, v *view, a aim) error {
 	if err != nil {
 		return err
 	}
-	if err := found.outside(a.desired); err != nil {
+	if err := found.outside(a.desired.Objects); err != nil {
 		return err
 	}
 	objects, err := r.compareAll(ctx, a.desired, found)
@@ -55,8 +55,8 @@ func (r *Run) adopt(ctx context.Context, v *view, a aim) error {
 }
 
 // lacks reports whether a desired path is not live.
-func (v *view) lacks(desired []Desired) bool {
-	return slices.ContainsFunc(desired, func(d Desired) bool { return !v.has(d.Path) && !v.retains(d.Path) })
+func (v *view) lacks(desired []state.Object) bool {
+	return slices.ContainsFunc(desired, func(o state.Object) bool { return !v.has(o.Path) && !v.retains(o.Path) })
 }
 
 func (v *view) has(path string) bool {
@@ -138,11 +138,11 @@ func (s *survey) siteOf(path string) string {
 }
 
 // outside returns a *NestedError where a desired path lies in another site.
-func (s *survey) outside(desired []Desired) error {
+func (s *survey) outside(desired []state.Object) error {
 	var e NestedError
-	for _, d := range desired {
-		if in := s.siteOf(d.Path); in != "" && (e.Site == "" || e.Site == in) {
-			e.Site, e.Paths = in, append(e.Paths, d.Path)
+	for _, o := range desired {
+		if in := s.siteOf(o.Path); in != "" && (e.Site == "" || e.Site == in) {
+			e.Site, e.Paths = in, append(e.Paths, o.Path)
 		}
 	}
 	if e.Site == "" {
@@ -152,10 +152,10 @@ func (s *survey) outside(desired []Desired) error {
 }
 
 // unwanted returns the foreign paths that are not desired, sorted.
-func (s *survey) unwanted(desired []Desired, deleted map[string]bool) []string {
+func (s *survey) unwanted(desired Desired, deleted map[string]bool) []string {
 	var paths []string
 	for path := range s.foreign {
-		if !deleted[path] && !wanted(desired, path) {
+		if _, wanted := desired.find(path); !wanted && !deleted[path] {
 			paths = append(paths, path)
 		}
 	}
@@ -164,22 +164,23 @@ func (s *survey) unwanted(desired []Desired, deleted map[string]bool) []string {
 }
 
 // compareAll describes the foreign objects at desired paths as they are.
-func (r *Run) compareAll(ctx context.Context, desired []Desired, s *survey) ([]state.Object, error) {
+func (r *Run) compareAll(ctx context.Context, desired Desired, s *survey) ([]state.Object, error) {
 	var mu sync.Mutex
 	var objects []state.Object
 	n := 0
 	g, gctx := r.pace.Group(ctx)
-	for _, d := range desired {
-		info, ok := s.foreign[d.Path]
+	for i := range desired.Objects {
+		o := &desired.Objects[i]
+		info, ok := s.foreign[o.Path]
 		if !ok {
 			continue
 		}
 		g.Go(0, func() error {
-			o, there, err := r.describe(gctx, d, info)
+			found, there, err := r.describe(gctx, o, desired.file(o.Path), info)
 			mu.Lock()
 			defer mu.Unlock()
 			if there {
-				objects = append(objects, o)
+				objects = append(objects, found)
 			}
 			n++
 			r.Sink.Emit(event.Progress{Phase: event.Adopt, Done: n})
@@ -189,48 +190,48 @@ func (r *Run) compareAll(ctx context.Context, desired []Desired, s *survey) ([]s
 	return objects, g.Wait()
 }
 
-// describe returns the foreign object at a desired path, and whether it is
-// still there. Where its ETag is the MD5 of the desired bytes, only its headers
+// describe returns the foreign object at the path of a desired one, whose bytes
+// are in a file, and whether it is still there. Where its ETag is the MD5 of the desired bytes, only its headers
 // are asked for; else it is read. An ETag that is no MD5 (that of an upload in
 // parts, of an object under a KMS key, or of a provider's own making) equals
 // no MD5 of ours, so that a match needs no knowledge of the provider
 // (docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html, ETag).
-func (r *Run) describe(ctx context.Context, d Desired, info storage.Info) (state.Object, bool, error) {
-	same, err := hasMD5(d, info)
+func (r *Run) describe(ctx context.Context, o *state.Object, file string, info storage.Info) (state.Object, bool, error) {
+	same, err := hasMD5(o, file, info)
 	if err != nil {
 		return state.Object{}, false, err
 	}
 	if same {
-		now, err := storage.Stat(ctx, r.Live, d.Path)
+		now, err := storage.Stat(ctx, r.Live, o.Path)
 		switch {
 		case err == nil && now.ETag == info.ETag && now.Size == info.Size:
-			return state.Object{Path: d.Path, Size: d.Size, SHA256: d.SHA256, Headers: now.Headers, ETag: now.ETag}, true, nil
+			return state.Object{Path: o.Path, Size: o.Size, SHA256: o.SHA256, Headers: now.Headers, ETag: now.ETag}, true, nil
 		case err != nil && !notExist(err):
 			return state.Object{}, false, err
 		}
 	}
-	o, _, err := r.fetch(ctx, d.Path)
+	now, _, err := r.fetch(ctx, o.Path)
 	if notExist(err) {
 		return state.Object{}, false, nil
 	}
-	return o, err == nil, err
+	return now, err == nil, err
 }
 
 // hasMD5 reports whether the bytes of the file that is desired have the size and, by its
 // ETag, the MD5 of an object. They are held to their SHA-256 as they are read:
 // it is what the record says of the object.
-func hasMD5(d Desired, info storage.Info) (bool, error) {
-	if d.File == "" || d.Size != info.Size || len(info.ETag) != hex.EncodedLen(md5.Size) {
+func hasMD5(o *state.Object, file string, info storage.Info) (bool, error) {
+	if file == "" || o.Size != info.Size || len(info.ETag) != hex.EncodedLen(md5.Size) {
 		return false, nil
 	}
-	src, err := storage.NewReader(storage.File(d.File, d.Size, d.SHA256))
+	src, err := storage.NewReader(storage.File(file, o.Size, o.SHA256))
 	if err != nil {
-		return false, &storage.Error{Op: "read", Key: d.Path, Err: err}
+		return false, &storage.Error{Op: "read", Key: o.Path, Err: err}
 	}
 	defer src.Close()
 	h := md5.New()
 	if _, err := io.Copy(h, src); err != nil {
-		return false, &storage.Error{Op: "read", Key: d.Path, Err: err}
+		return false, &storage.Error{Op: "read", Key: o.Path, Err: err}
 	}
 	return strings.EqualFold(info.ETag, hex.EncodeToString(h.Sum(nil))), nil
 }
@@ -259,9 +260,9 @@ func purgeable(touches []state.Touch) []string {
 // disown drops the claims to foreign objects, which a deploy that did not
 // finish was about to take over, at paths that are no longer desired: nobody
 // shall lose an object because of what a deploy only meant to do.
-func disown(looks map[string]*look, desired []Desired) {
+func disown(looks map[string]*look, desired Desired) {
 	for path, l := range looks {
-		if !wanted(desired, path) {
+		if _, wanted := desired.find(path); !wanted {
 			l.claims = slices.DeleteFunc(l.claims, func(c claim) bool { return c.adopted })
 		}
 	}

@@ -40,7 +40,7 @@ func (w *world) adopting(files tree) (event.Finished, error) {
 // have.
 func (w *world) inherit() {
 	w.t.Helper()
-	d := w.desired(v1)
+	d := w.desired(v1).Objects
 	for _, i := range []int{0, 2, 3} { // a.css, docs/index.html, index.html
 		h, content := d[i].Headers.Clone(), v1[d[i].Path]
 		switch d[i].Path {
@@ -280,7 +280,8 @@ func TestAdoptLooks(t *testing.T) {
 			h := storage.Headers{storage.ContentType: "text/css"}
 			s := &oneObject{info: storage.Info{Size: 1, ETag: c.now, Headers: h}, body: c.body, err: c.err}
 			r := &Run{Options: Options{Live: s}}
-			o, there, err := r.describe(t.Context(), w.desired(tree{"a.css": "a"})[0], storage.Info{Size: 1, ETag: c.listed})
+			d := w.desired(tree{"a.css": "a"})
+			o, there, err := r.describe(t.Context(), &d.Objects[0], d.Files[0], storage.Info{Size: 1, ETag: c.listed})
 			if !slices.Equal(s.log, c.log) {
 				t.Errorf("it asked %q", s.log)
 			}
@@ -336,20 +337,21 @@ func (w *world) release() string {
 // for what is in the bucket.
 func TestAdoptChangedOutput(t *testing.T) {
 	w := newWorld(t)
-	d := w.desired(tree{"a.css": "a"})[0]
+	desired := w.desired(tree{"a.css": "a"})
+	d, file := &desired.Objects[0], desired.Files[0]
 	info := storage.Info{Size: 1, ETag: "0CC175b9c0f1b6a831c399e269772661"} // RFC 1321, appendix A.5: MD5 of "a"
-	if same, err := hasMD5(d, info); !same || err != nil {
+	if same, err := hasMD5(d, file, info); !same || err != nil {
 		t.Errorf("the MD5 of %q: %v, %v", "a", same, err)
 	}
 	for _, other := range []storage.Info{
 		{Size: 2, ETag: info.ETag}, {Size: 1, ETag: "92eb5ffee6ae2fec3ad71c777531578f"}, {Size: 1, ETag: info.ETag + "-1"}, {Size: 1},
 	} {
-		if same, err := hasMD5(d, other); same || err != nil {
+		if same, err := hasMD5(d, file, other); same || err != nil {
 			t.Errorf("%+v: %v, %v", other, same, err)
 		}
 	}
 	d.SHA256[0]++
-	if _, err := hasMD5(d, info); !errors.Is(err, storage.ErrModified) {
+	if _, err := hasMD5(d, file, info); !errors.Is(err, storage.ErrModified) {
 		t.Errorf("a file that is no longer what was scanned: %v", err)
 	}
 }

@@ -18,12 +18,12 @@ import (
 func (r *Run) apply(ctx context.Context, t *tx, a aim, p *plan.Plan) (event.Finished, error) {
 	defer t.close(nil)
 	aborted := r.abort(t)
-	touches := touches(t.view, p)
-	release := len(touches) > 0 || len(p.Changes) > 0 || a.of != nil || a.mend != nil && a.mend.Changed // else there are only debts
+	own := func() []state.Touch { return touches(t.view, p) }                                                  // a long list, made where it is needed
+	release := len(t.view.doubted) > 0 || len(p.Changes) > 0 || a.of != nil || a.mend != nil && a.mend.Changed // else there are only debts
 	if release {
-		u := &upload{Run: r, aim: a, plan: p, files: a.desired}
+		u := &upload{Run: r, aim: a, plan: p}
 		u.findUnmoved()
-		wrote, err := r.publish(t, u, a, touches)
+		wrote, err := r.publish(t, u, a, own)
 		if err != nil {
 			err = r.abandon(ctx, t, u, wrote, r.fail(t, err))
 			if t.current().Live != t.id {
@@ -35,7 +35,7 @@ func (r *Run) apply(ctx context.Context, t *tx, a aim, p *plan.Plan) (event.Fini
 			return fin, ErrOwed
 		}
 	}
-	return r.settle(t, a, p, touches, aborted)
+	return r.settle(t, a, p, own, aborted)
 }
 
 // abandon ends a deploy that failed before its commit. It puts the old bytes
@@ -100,8 +100,8 @@ func touches(v *view, p *plan.Plan) []state.Touch {
 
 // publish writes the intent, the objects stage by stage, and the release
 // record, and commits. It reports whether it may have touched the site.
-func (r *Run) publish(t *tx, u *upload, a aim, touches []state.Touch) (wrote bool, err error) {
-	intent := &state.Intent{ID: t.id, Base: t.view.head.Live, Site: r.Site, Touches: touches}
+func (r *Run) publish(t *tx, u *upload, a aim, own func() []state.Touch) (wrote bool, err error) {
+	intent := &state.Intent{ID: t.id, Base: t.view.head.Live, Site: r.Site, Touches: own()}
 	b, err := state.EncodeIntent(intent)
 	if err != nil {
 		return false, err
@@ -131,7 +131,7 @@ func (r *Run) publish(t *tx, u *upload, a aim, touches []state.Touch) (wrote boo
 		return true, err
 	}
 	u.committing = true
-	if err := r.commit(t, u.plan, a, touches); err != nil {
+	if err := r.commit(t, u.plan, a, own); err != nil {
 		return true, err
 	}
 	r.end(event.Commit, started, "release "+t.id)
@@ -165,18 +165,25 @@ func (r *Run) displace(t *tx, u *upload) (err error) {
 func (u *upload) displaced(t *tx) []plan.Change {
 	kept, _ := t.history(u.retention())
 	brought := u.brought()
-	return slices.DeleteFunc(slices.Clone(u.plan.Changes), func(c plan.Change) bool {
+	drops := func(c plan.Change) bool {
 		switch c.Op {
 		case plan.Update:
-			return false
+			return true
 		case plan.Delete: // a retired object may be needed by nobody any more
 			needed := (c.Retired == nil || slices.Contains(kept, c.Retired.Last)) && !t.view.head.Forgot(c.Old.SHA256)
-			return !needed && !brought[c.Old.SHA256]
+			return needed || brought[c.Old.SHA256]
 		case plan.Headers:
-			return keepsNames(c) || u.files.of(c.Path()) != ""
+			return !keepsNames(c) && u.aim.desired.file(c.Path()) == ""
 		}
-		return true
-	})
+		return false
+	}
+	var out []plan.Change
+	for _, c := range u.plan.Changes {
+		if drops(c) {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // record is the record of the release that a deploy makes.
@@ -232,11 +239,11 @@ func (r *Run) putState(ctx context.Context, key string, b []byte) error {
 // commit makes the release live. What is left to do is owed from here on;
 // where nothing is, and no earlier deploy has left anything to collect, the same
 // write gives the head back.
-func (r *Run) commit(t *tx, p *plan.Plan, a aim, touches []state.Touch) error {
-	own := state.Debt{Intent: t.id, Delete: hasDeletions(p)}
-	if r.BaseURL != nil && len(t.view.purged(a, p, touches)) > 0 {
+func (r *Run) commit(t *tx, p *plan.Plan, a aim, own func() []state.Touch) error {
+	debt := state.Debt{Intent: t.id, Delete: hasDeletions(p)}
+	if r.BaseURL != nil && len(t.view.purged(a, p, own())) > 0 {
 		for _, c := range r.Purgers {
-			own.Purge = append(own.Purge, c.Name())
+			debt.Purge = append(debt.Purge, c.Name())
 		}
 	}
 	now := t.current()
@@ -251,8 +258,8 @@ func (r *Run) commit(t *tx, p *plan.Plan, a aim, touches []state.Touch) error {
 		h.Follow(t.release)
 		h.Doubt = nil
 		h.Mark, h.Held = mark, held
-		if !own.Settled() {
-			h.Owed = append(slices.Clone(h.Owed), own)
+		if !debt.Settled() {
+			h.Owed = append(slices.Clone(h.Owed), debt)
 		}
 		if len(h.Owed) == 0 && !t.view.recovers() && !t.revivable() {
 			h.Busy = nil
@@ -262,17 +269,4 @@ func (r *Run) commit(t *tx, p *plan.Plan, a aim, touches []state.Touch) error {
 
 func hasDeletions(p *plan.Plan) bool {
 	return slices.ContainsFunc(p.Changes, func(c plan.Change) bool { return c.Op == plan.Delete })
-}
-
-// sources are desired objects, sorted by path.
-type sources []Desired
-
-// of returns the file that has the bytes of a path; "" where it is not desired, or
-// its bytes are in the bucket.
-func (s sources) of(path string) string {
-	i, ok := slices.BinarySearchFunc(s, path, func(d Desired, path string) int { return strings.Compare(d.Path, path) })
-	if !ok {
-		return ""
-	}
-	return s[i].File
 }

@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"context"
 	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -73,15 +75,34 @@ type Options struct {
 	Now    func() time.Time // nil: time.Now
 }
 
-// Desired is one object that the site shall have, and where its bytes are.
+// Desired is what the site shall have, and where the bytes are. A run takes it
+// over: of a large site, a copy is what takes most memory. It gives the objects
+// other ETags.
 type Desired struct {
-	state.Object
-	File string // absolute name; empty: they are in the bucket
+	Objects []state.Object // sorted by path
+	// Files are the absolute names of the objects' files, in the same order.
+	// Nil: all bytes are in the bucket.
+	Files []string
+}
+
+// find returns the place of a path, and whether it is desired.
+func (d Desired) find(path string) (int, bool) {
+	return slices.BinarySearchFunc(d.Objects, path, func(o state.Object, path string) int { return strings.Compare(o.Path, path) })
+}
+
+// file returns the file that has the bytes of a path; "" where it is not desired,
+// or its bytes are in the bucket.
+func (d Desired) file(path string) string {
+	i, ok := d.find(path)
+	if !ok || d.Files == nil {
+		return ""
+	}
+	return d.Files[i]
 }
 
 // aim is what a run makes of the site.
 type aim struct {
-	desired []Desired
+	desired Desired
 	// of is the release that a rollback brings back; nil for a deploy.
 	of *state.Release
 	// from is where a promote takes its release from; nil otherwise.
@@ -93,12 +114,13 @@ type aim struct {
 }
 
 // FromFiles returns the desired objects for the files of an output.
-func FromFiles(files []site.File) []Desired {
-	out := make([]Desired, len(files))
+func FromFiles(files []site.File) Desired {
+	d := Desired{Objects: make([]state.Object, len(files)), Files: make([]string, len(files))}
 	for i, f := range files {
-		out[i] = Desired{File: f.Source, Object: state.Object{Path: f.Path, Size: f.Size, SHA256: f.SHA256, Headers: f.Headers}}
+		d.Objects[i] = state.Object{Path: f.Path, Size: f.Size, SHA256: f.SHA256, Headers: f.Headers}
+		d.Files[i] = f.Source
 	}
-	return out
+	return d
 }
 
 // Run is one deploy of one site.
@@ -178,7 +200,7 @@ func (r *Run) live(ctx context.Context) (*view, error) {
 }
 
 // Preview returns what Deploy would do, and writes nothing.
-func (r *Run) Preview(ctx context.Context, desired []Desired) (event.Planned, error) {
+func (r *Run) Preview(ctx context.Context, desired Desired) (event.Planned, error) {
 	v, err := r.live(ctx)
 	if err != nil {
 		return event.Planned{}, err
@@ -228,13 +250,9 @@ func (r *Run) reachable(ctx context.Context, v *view, a aim, p *plan.Plan) error
 
 // diff compares the desired objects with what is in the bucket.
 func (r *Run) diff(v *view, a aim) (*plan.Plan, error) {
-	objects := make([]state.Object, len(a.desired))
-	for i := range a.desired {
-		objects[i] = a.desired[i].Object
-	}
-	shareNames(objects, v.objects)
+	shareNames(a.desired.Objects, v.objects)
 	p, err := plan.Diff(plan.Input{
-		Desired: objects, Live: v.objects, Foreign: v.adopted, MixedPaths: r.MixedPaths,
+		Desired: a.desired.Objects, Live: v.objects, Foreign: v.adopted, MixedPaths: r.MixedPaths,
 		Retirement: r.retirement(v, a),
 	})
 	if err != nil {
@@ -290,7 +308,7 @@ const maxAttempts = 5
 // does what is left. Other errors are *LockedError, *SupersededError,
 // *ForeignError, *NestedError, *PartialError, *plan.CollisionError, and what
 // storage and state return.
-func (r *Run) Deploy(ctx context.Context, desired []Desired) (event.Finished, error) {
+func (r *Run) Deploy(ctx context.Context, desired Desired) (event.Finished, error) {
 	return r.do(ctx, func(context.Context, *view) (aim, error) { return aim{desired: desired}, nil })
 }
 

@@ -126,7 +126,7 @@ func TestHeadersAloneAreCopied(t *testing.T) {
 func TestHeaderThatIsGone(t *testing.T) {
 	w := newWorld(t).quiet()
 	d := w.desired(v1)
-	d[0].Headers[storage.ContentLanguage] = "de"
+	d.Objects[0].Headers[storage.ContentLanguage] = "de"
 	if _, err := Open(t.Context(), w.options()).Deploy(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
@@ -459,8 +459,8 @@ func TestPreviewWritesNothing(t *testing.T) {
 func TestFileChangedAfterTheScan(t *testing.T) {
 	w := newWorld(t)
 	d := w.desired(v1)
-	name := d[0].File
-	if err := os.WriteFile(name, bytes.Repeat([]byte("x"), int(d[0].Size)), 0o644); err != nil {
+	name := d.Files[0]
+	if err := os.WriteFile(name, bytes.Repeat([]byte("x"), int(d.Objects[0].Size)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Open(t.Context(), w.options()).Deploy(t.Context(), d); !errors.Is(err, storage.ErrModified) {

@@ -304,7 +304,7 @@ func TestPreviewBusy(t *testing.T) {
 func TestBytes(t *testing.T) {
 	w := newWorld(t).quiet()
 	d := w.desired(v1)
-	d[0].Headers[storage.ContentLanguage] = "de"
+	d.Objects[0].Headers[storage.ContentLanguage] = "de"
 	if _, err := Open(t.Context(), w.options()).Deploy(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}

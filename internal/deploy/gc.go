@@ -274,7 +274,7 @@ func (d *disposal) run(ctx context.Context) (event.Collected, error) {
 		return event.Collected{}, err
 	}
 	p := &plan.Plan{Objects: d.view.release.Objects, Retired: d.view.retired}
-	fin, err := d.settle(t, aim{desired: wishes(p.Objects)}, p, d.touches, aborted)
+	fin, err := d.settle(t, aim{desired: wishes(p.Objects)}, p, func() []state.Touch { return d.touches }, aborted)
 	if slices.ContainsFunc(t.current().Owed, func(o state.Debt) bool { return o.Intent == t.id && o.Delete }) {
 		d.withdrawn = nil // they are still there
 	}

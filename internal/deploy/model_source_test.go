@@ -148,8 +148,8 @@ type disk struct {
 }
 
 // desired writes an output to the disk.
-func (d *disk) desired(o output) []Desired {
-	out := make([]Desired, 0, len(o))
+func (d *disk) desired(o output) Desired {
+	var out Desired
 	for _, path := range slices.Sorted(maps.Keys(o)) {
 		v := o[path]
 		sum := storage.Digest(sha256.Sum256([]byte(v.body)))
@@ -158,7 +158,8 @@ func (d *disk) desired(o output) []Desired {
 		if err := once.(func() error)(); err != nil {
 			panic(err)
 		}
-		out = append(out, Desired{File: name, Object: state.Object{Path: path, Size: int64(len(v.body)), SHA256: sum, Headers: v.headersOf(path)}})
+		out.Objects = append(out.Objects, state.Object{Path: path, Size: int64(len(v.body)), SHA256: sum, Headers: v.headersOf(path)})
+		out.Files = append(out.Files, name)
 	}
 	return out
 }

@@ -63,11 +63,7 @@ func (v *view) paying() (aim, error) {
 	if v.release == nil {
 		return aim{}, state.ErrNothing
 	}
-	a := aim{pay: true, desired: make([]Desired, len(v.release.Objects))}
-	for i, o := range v.release.Objects {
-		a.desired[i] = Desired{Object: o}
-	}
-	return a, nil
+	return aim{pay: true, desired: wishes(v.release.Objects)}, nil
 }
 
 // PurgeByHand asks all CDNs at once to forget some paths of the site, also such

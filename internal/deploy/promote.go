@@ -38,7 +38,7 @@ type Promotion struct {
 type origin struct {
 	Promotion
 	release *state.Release
-	desired []Desired
+	objects []state.Object // as this site shall have them
 	live    map[storage.Digest][]storage.CopySource
 	shelved map[storage.Digest]bool
 
@@ -83,7 +83,7 @@ func (r *Run) PreviewPromote(ctx context.Context, p Promotion) (event.Planned, e
 }
 
 // aim is that of a promote. A plan writes to the objects that it is given.
-func (o *origin) aim() aim { return aim{desired: slices.Clone(o.desired), from: o} }
+func (o *origin) aim() aim { return aim{desired: wishes(o.objects), from: o} }
 
 // origin reads the release that a promote takes: the head and one or two
 // records, and the beginning of files whose media type the record does not tell.
@@ -152,12 +152,12 @@ func (o *origin) places(d storage.Digest, size int64) []storage.CopySource {
 
 // wish fills the desired objects.
 func (o *origin) wish(ctx context.Context, p *pace.Pacer) error {
-	o.desired = make([]Desired, len(o.release.Objects))
+	o.objects = make([]state.Object, len(o.release.Objects))
 	g, ctx := p.Group(ctx)
 	for i := range o.release.Objects {
 		obj := &o.release.Objects[i]
 		dress := func(mediaType string) {
-			o.desired[i].Object = state.Object{Path: obj.Path, Size: obj.Size, SHA256: obj.SHA256, Headers: o.Headers.Of(obj.Path, mediaType)}
+			o.objects[i] = state.Object{Path: obj.Path, Size: obj.Size, SHA256: obj.SHA256, Headers: o.Headers.Of(obj.Path, mediaType)}
 		}
 		// What the rules of the other site made of the type does not count here.
 		if t := obj.Headers[storage.ContentType]; site.IsTypeOf(obj.Path, t) && !o.FromHeaders.Types(obj.Path) {

@@ -193,7 +193,7 @@ func TestPromoteHeaders(t *testing.T) {
 		{typed("**", "text/plain"), {Source: "assets/**", Headers: storage.Headers{storage.CacheControl: "no-cache"}}},
 		{{Source: "**", Headers: storage.Headers{storage.CacheControl: "", storage.ContentType: ""}}},
 	}
-	scan := func(rules []site.HeaderRule) []Desired {
+	scan := func(rules []site.HeaderRule) Desired {
 		t.Helper()
 		files, err := site.Scan(t.Context(), site.Options{Dir: dir, Headers: rules})
 		if err != nil {

@@ -226,14 +226,9 @@ func (r *Run) mend(ctx context.Context, v *view, x *history.Verification) (event
 	return fin, err
 }
 
-// wishes returns the desired objects for those that are in the bucket.
-func wishes(objects []state.Object) []Desired {
-	out := make([]Desired, len(objects))
-	for i, o := range objects {
-		out[i] = Desired{Object: o}
-	}
-	return out
-}
+// wishes returns the desired objects for those that are in the bucket, and that
+// stay as they are recorded.
+func wishes(objects []state.Object) Desired { return Desired{Objects: slices.Clone(objects)} }
 
 // expose puts what was found in the place of what the records say. It returns
 // the paths whose bytes are gone, sorted.

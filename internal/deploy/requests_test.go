@@ -85,20 +85,21 @@ type large struct {
 	t       *testing.T
 	bucket  *paged
 	src     string
-	desired []Desired
+	desired Desired
 	table   strings.Builder
 }
 
 func newLarge(t *testing.T, files int) *large {
 	l := &large{t: t, bucket: &paged{Memory: storagetest.NewMemory()}, src: t.TempDir()}
 	for n := range files {
-		l.desired = append(l.desired, l.file(fmt.Sprintf("docs/%05d/index.html", n), ""))
+		o, name := l.file(fmt.Sprintf("docs/%05d/index.html", n), "")
+		l.desired.Objects, l.desired.Files = append(l.desired.Objects, o), append(l.desired.Files, name)
 	}
 	return l
 }
 
-// file is a page with content of its own.
-func (l *large) file(path, content string) Desired {
+// file is a page with content of its own, and the name of its file.
+func (l *large) file(path, content string) (state.Object, string) {
 	content = path + content
 	sum := sha256.Sum256([]byte(content))
 	name := filepath.Join(l.src, fmt.Sprintf("%x", sum))
@@ -106,13 +107,13 @@ func (l *large) file(path, content string) Desired {
 		l.t.Fatal(err)
 	}
 	h := storage.Headers{storage.ContentType: "text/html; charset=utf-8"}
-	return Desired{File: name, Object: state.Object{Path: path, Size: int64(len(content)), SHA256: sum, Headers: h}}
+	return state.Object{Path: path, Size: int64(len(content)), SHA256: sum, Headers: h}, name
 }
 
 // edit changes a hundredth of the files.
 func (l *large) edit(content string) {
-	for n := range len(l.desired) / 100 {
-		l.desired[n*100] = l.file(l.desired[n*100].Path, content)
+	for n := range len(l.desired.Objects) / 100 {
+		l.desired.Objects[n*100], l.desired.Files[n*100] = l.file(l.desired.Objects[n*100].Path, content)
 	}
 }
 
@@ -171,7 +172,7 @@ func TestRequestTable(t *testing.T) {
 	l.row("`verify`", func() error { return l.verify(false) })
 	l.row("`verify --deep`", func() error { return l.verify(true) })
 	l.row("`rollback` of 100 files", func() error { _, err := l.run().Rollback(t.Context(), "previous"); return err })
-	if err := l.bucket.Memory.Delete(t.Context(), "www/"+l.desired[0].Path); err != nil {
+	if err := l.bucket.Memory.Delete(t.Context(), "www/"+l.desired.Objects[0].Path); err != nil {
 		t.Fatal(err)
 	}
 	l.row("`verify --repair` of 1 deleted file", func() error { _, err := l.run().Repair(t.Context(), false); return err })

@@ -140,7 +140,7 @@ func (u *upload) bring(ctx context.Context, c plan.Change) (storage.Info, error)
 func (u *upload) brought() map[storage.Digest]bool {
 	m := map[storage.Digest]bool{}
 	for _, c := range u.plan.Changes {
-		if c.New != nil && c.Writes() && u.files.of(c.Path()) == "" {
+		if c.New != nil && c.Writes() && u.aim.desired.file(c.Path()) == "" {
 			m[c.New.SHA256] = true
 		}
 	}

@@ -94,9 +94,9 @@ func countWire(t *testing.T, requests []testbed.Request) wireTotals {
 }
 
 // differs returns how the objects of a site differ from the desired ones.
-func differs(t *testing.T, live storage.Store, want []Desired) string {
+func differs(t *testing.T, live storage.Store, want Desired) string {
 	t.Helper()
-	for _, d := range want {
+	for _, d := range want.Objects {
 		o, err := live.Get(t.Context(), d.Path)
 		if err != nil {
 			return err.Error()

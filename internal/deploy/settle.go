@@ -17,15 +17,17 @@ import (
 
 // settle does what is owed after the commit, this deploy's part and that of
 // earlier ones: deletions, then purges. What fails stays owed. Then it gives
-// the head back.
-func (r *Run) settle(t *tx, a aim, p *plan.Plan, own []state.Touch, aborted int) (event.Finished, error) {
-	s := &settlement{Run: r, tx: t, aim: a, plan: p, debts: slices.Clone(t.view.debts), own: t.view.purged(a, p, own)}
+// the head back. own lists the keys of this deploy.
+func (r *Run) settle(t *tx, a aim, p *plan.Plan, own func() []state.Touch, aborted int) (event.Finished, error) {
+	s := &settlement{Run: r, tx: t, aim: a, plan: p, debts: slices.Clone(t.view.debts)}
 	r.settled = s
 	s.recovered = event.Recovered{Paths: len(t.view.doubted), Uploads: aborted}
 	released := t.release != nil
 	head := t.current()
 	if len(head.Owed) > len(s.debts) {
-		s.debts = append(s.debts, debt{head.Owed[len(head.Owed)-1], own})
+		touches := own()
+		s.debts = append(s.debts, debt{head.Owed[len(head.Owed)-1], touches})
+		s.own = t.view.purged(a, p, touches)
 	}
 	if head.Busy != nil {
 		s.deletions()

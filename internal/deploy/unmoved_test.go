@@ -21,7 +21,8 @@ func TestFindUnmoved(t *testing.T) {
 	}
 	uploaded, brought, again, third := object("uploaded", 1, ""), object("brought", 2, ""), object("again", 3, ""), object("third", 5, "")
 	renamed, gone := object("headers", 3, "e3"), object("gone", 9, "e9")
-	u := &upload{Run: &Run{}, files: sources{{Object: renamed, File: "/dist/headers"}, {Object: uploaded, File: "/dist/uploaded"}}, plan: &plan.Plan{
+	output := Desired{Objects: []state.Object{renamed, uploaded}, Files: []string{"/dist/headers", "/dist/uploaded"}}
+	u := &upload{Run: &Run{}, aim: aim{desired: output}, plan: &plan.Plan{
 		Objects: []state.Object{object("kept", 2, "e2"), object("other", 1, "e1"), object("unrelated", 7, "e7")},
 		Retired: []state.Retired{{Object: object("old", 5, "e5")}},
 		Changes: []plan.Change{

@@ -19,9 +19,8 @@ import (
 // upload writes the objects of a plan.
 type upload struct {
 	*Run
-	aim   aim
-	plan  *plan.Plan
-	files sources
+	aim  aim
+	plan *plan.Plan
 	// shelf and unmoved are where a rollback, and shelf where a failure,
 	// takes bytes from.
 	shelf *shelf
@@ -40,13 +39,16 @@ type upload struct {
 // stages writes stage by stage; the next begins when the one before is done.
 // Changes are in the order of their stages.
 func (u *upload) stages(ctx context.Context) error {
-	changes := slices.DeleteFunc(slices.Clone(u.plan.Changes), func(c plan.Change) bool { return c.Op == plan.Delete || !c.Writes() })
-	u.total = len(changes)
-	for _, c := range changes {
-		u.nbytes += u.sent(u.aim, c)
+	changes := make([]*plan.Change, 0, len(u.plan.Changes))
+	for i := range u.plan.Changes {
+		if c := &u.plan.Changes[i]; c.Op != plan.Delete && c.Writes() {
+			changes = append(changes, c)
+			u.nbytes += u.sent(u.aim, *c)
+		}
 	}
+	u.total = len(changes)
 	for len(changes) > 0 {
-		n := slices.IndexFunc(changes, func(c plan.Change) bool { return c.Stage != changes[0].Stage })
+		n := slices.IndexFunc(changes, func(c *plan.Change) bool { return c.Stage != changes[0].Stage })
 		if n < 0 {
 			n = len(changes)
 		}
@@ -75,20 +77,20 @@ func (r *Run) viaCopy(c plan.Change) bool {
 
 // stage writes the objects of one stage, the largest first: a large one that
 // begins last is waited for by all that follows.
-func (u *upload) stage(ctx context.Context, changes []plan.Change) error {
-	slices.SortStableFunc(changes, func(a, b plan.Change) int { return cmp.Compare(b.New.Size, a.New.Size) })
+func (u *upload) stage(ctx context.Context, changes []*plan.Change) error {
+	slices.SortStableFunc(changes, func(a, b *plan.Change) int { return cmp.Compare(b.New.Size, a.New.Size) })
 	g, gctx := u.pace.Group(ctx)
 	for _, c := range changes {
 		if gctx.Err() != nil {
 			break
 		}
-		g.Go(u.sent(u.aim, c), func() error {
+		g.Go(u.sent(u.aim, *c), func() error {
 			if err := gctx.Err(); err != nil {
 				return err
 			}
 			// One that has begun is not cut off when another fails: it could
 			// land after the old object was put back.
-			return u.change(ctx, c)
+			return u.change(ctx, *c)
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -131,7 +133,7 @@ func (u *upload) write(ctx context.Context, c plan.Change) (storage.Info, error)
 			return info, err
 		}
 	}
-	file := u.files.of(c.Path())
+	file := u.aim.desired.file(c.Path())
 	if file == "" {
 		return u.bring(ctx, c)
 	}

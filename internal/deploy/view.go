@@ -1,7 +1,6 @@
 package deploy
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -172,7 +171,7 @@ func (r *Run) get(ctx context.Context, key string, decode func(io.Reader) error)
 // from the bucket, because nothing else knows its state, and the intents of
 // what is owed are loaded. So is what is still to be deleted and is wanted
 // again: it is ours, but no longer in the release.
-func (r *Run) resolve(ctx context.Context, v *view, desired []Desired) error {
+func (r *Run) resolve(ctx context.Context, v *view, desired Desired) error {
 	looks := map[string]*look{}
 	for _, id := range v.doubts() {
 		in, err := r.intent(ctx, id)
@@ -198,7 +197,10 @@ func (r *Run) resolve(ctx context.Context, v *view, desired []Desired) error {
 			continue
 		}
 		v.debts = append(v.debts, debt{d, in.touches})
-		back := func(t state.Touch) bool { return d.Delete && t.Delete && wanted(desired, t.Path) }
+		back := func(t state.Touch) bool {
+			_, wanted := desired.find(t.Path)
+			return d.Delete && t.Delete && wanted
+		}
 		in.add(looks, true, back)
 	}
 	doubts := len(looks)
@@ -288,12 +290,6 @@ func (in intent) claims(t state.Touch) []claim {
 	default:
 		return append(out, claim{digest: *t.SHA256, since: in.written})
 	}
-}
-
-// wanted reports whether a path is among the desired objects, which are sorted.
-func wanted(desired []Desired, path string) bool {
-	_, ok := slices.BinarySearchFunc(desired, path, func(d Desired, path string) int { return cmp.Compare(d.Path, path) })
-	return ok
 }
 
 // intent reads an intent. A deploy that stopped before it wrote its intent has

@@ -221,8 +221,8 @@ func (w *world) options() Options {
 // Cache-Control.
 type tree map[string]string
 
-func (w *world) desired(files tree) []Desired {
-	var out []Desired
+func (w *world) desired(files tree) Desired {
+	var out Desired
 	for _, path := range slices.Sorted(maps.Keys(files)) {
 		content, cache, _ := strings.Cut(files[path], "|")
 		name := filepath.Join(w.src, fmt.Sprintf("%x", sha256.Sum256([]byte(content))))
@@ -233,7 +233,8 @@ func (w *world) desired(files tree) []Desired {
 		if strings.HasSuffix(path, ".html") {
 			h[storage.ContentType] = "text/html; charset=utf-8"
 		}
-		out = append(out, Desired{File: name, Object: state.Object{Path: path, Size: int64(len(content)), SHA256: sha256.Sum256([]byte(content)), Headers: h}})
+		out.Objects = append(out.Objects, state.Object{Path: path, Size: int64(len(content)), SHA256: sha256.Sum256([]byte(content)), Headers: h})
+		out.Files = append(out.Files, name)
 	}
 	return out
 }

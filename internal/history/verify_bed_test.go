@@ -69,8 +69,8 @@ func (b *bed) deploy(files tree) event.Finished {
 	return fin
 }
 
-func (b *bed) desired(files tree) []deploy.Desired {
-	var out []deploy.Desired
+func (b *bed) desired(files tree) deploy.Desired {
+	var out deploy.Desired
 	for _, path := range slices.Sorted(maps.Keys(files)) {
 		content, _, _ := strings.Cut(files[path], "|")
 		name := filepath.Join(b.src, fmt.Sprintf("%x", sha256.Sum256([]byte(content))))
@@ -78,7 +78,7 @@ func (b *bed) desired(files tree) []deploy.Desired {
 			b.t.Fatal(err)
 		}
 		o := state.Object{Path: path, Size: int64(len(content)), SHA256: sha256.Sum256([]byte(content)), Headers: headers(path, files[path])}
-		out = append(out, deploy.Desired{File: name, Object: o})
+		out.Objects, out.Files = append(out.Objects, o), append(out.Files, name)
 	}
 	return out
 }
@@ -208,9 +208,9 @@ func (b *bed) record(v tree) {
 		live[strings.TrimPrefix(info.Key, prefix)] = info
 	}
 	rel := &state.Release{ID: state.NewID(time.Now(), b.ids[2]), Parent: b.ids[2], History: b.ids, Site: state.Site{Prefix: prefix}}
-	for _, d := range b.desired(v) {
-		d.ETag = live[d.Path].ETag
-		rel.Objects = append(rel.Objects, d.Object)
+	for _, o := range b.desired(v).Objects {
+		o.ETag = live[o.Path].ETag
+		rel.Objects = append(rel.Objects, o)
 	}
 	body, err := state.EncodeRelease(rel)
 	if err != nil {

@@ -151,13 +151,13 @@ var damages = []damage{
 		b.del(stateDir + "head")
 	}, want: []string{"head-missing head"}},
 	{name: "head lost while a deploy was in the middle", do: func(b *bed) {
-		o := b.desired(tree{"more.css": "more"})[0]
+		o := b.desired(tree{"more.css": "more"}).Objects[0]
 		b.intent(state.Touch{Path: "more.css", SHA256: &o.SHA256})
 		b.set("more.css", "more")
 		b.del(stateDir + "head")
 	}, want: []string{"head-missing head"}},
 	{name: "a deploy that did not finish", do: func(b *bed) {
-		o := b.desired(tree{"a.css": "a4"})[0]
+		o := b.desired(tree{"a.css": "a4"}).Objects[0]
 		id := b.intent(state.Touch{Path: "a.css", SHA256: &o.SHA256})
 		b.set("a.css", "a4")
 		b.head(func(h *state.Head) { h.Doubt = append(h.Doubt, id) })
