@@ -8,7 +8,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"os"
 	"path/filepath"
@@ -19,7 +21,7 @@ import (
 
 	"github.com/pandastack-io/pandastack/internal/cli"
 	"github.com/pandastack-io/pandastack/internal/deploy"
-	"github.com/pandastack-io/pandastack/internal/event"
+	"github.com/pandastack-io/pandastack/internal/report"
 	"github.com/pandastack-io/pandastack/internal/site"
 	"github.com/pandastack-io/pandastack/internal/storage"
 	"github.com/pandastack-io/pandastack/providers/local"
@@ -43,8 +45,8 @@ func TestMain(m *testing.M) {
 }
 
 // deployGenerated deploys a manifest as the program does when it has scanned an
-// output, with its settings of the garbage collector. Nothing is retained, and
-// there are no guards.
+// output, with its settings of the garbage collector and what it keeps and prints
+// of a run. Nothing is retained, and there are no guards.
 func deployGenerated(j GeneratedJob) error {
 	cli.LimitHeap()
 	records, err := local.New(j.Dir)
@@ -55,23 +57,26 @@ func deployGenerated(j GeneratedJob) error {
 	if err != nil {
 		return err
 	}
+	record := report.NewRecorder(time.Now)
+	nobody := report.Console{W: io.Discard}
+	sink := report.Multi(record, report.Plain(nobody, nobody, report.Options{}))
 	began, cpu := time.Now(), ownCPU()
 	r := deploy.Open(context.Background(), deploy.Options{
-		Target: "nowhere", Live: nowhere{}, State: recordsOnly{records}, MixedPaths: true, Keep: 10, Tool: "bench", Sink: &planKeeper{},
+		Target: "nowhere", Live: nowhere{}, State: recordsOnly{records}, MixedPaths: true, Keep: 10, Tool: "bench", Sink: sink,
 	})
 	fin, err := r.Deploy(context.Background(), deploy.FromFiles(files))
 	g := Generated{Wall: time.Since(began).Seconds(), CPU: (ownCPU() - cpu).Seconds()}
-	if err != nil {
+	if err := errors.Join(err, sink.Close()); err != nil {
 		return err
 	}
-	if changes := fin.Created + fin.Updated; (changes > 0) != (j.Step != StepRebuild) {
+	if changes := record.Record().Planned.Changes.Len(); (changes > 0) != (j.Step != StepRebuild) {
 		return fmt.Errorf("%s: %d files were written", j.Step, changes)
 	}
-	record, err := os.Stat(filepath.Join(j.Dir, "releases", fin.Release))
+	stored, err := os.Stat(filepath.Join(j.Dir, "releases", fin.Release))
 	if err != nil {
 		return err
 	}
-	g.Record = record.Size()
+	g.Record = stored.Size()
 	return j.Report(g)
 }
 
@@ -126,16 +131,6 @@ type recordsOnly struct{ *local.Store }
 // Copy seems to copy.
 func (recordsOnly) Copy(_ context.Context, _ storage.CopySource, key string, _ storage.Headers) (storage.Info, error) {
 	return storage.Info{Key: key, ETag: "copied"}, nil
-}
-
-// planKeeper holds the plan to the end, as the reports of the program do.
-type planKeeper struct{ plan event.Event }
-
-// Emit keeps a plan.
-func (k *planKeeper) Emit(e event.Event) {
-	if p, ok := e.(event.Planned); ok {
-		k.plan = p
-	}
 }
 
 // etagOf returns an ETag that belongs to the bytes, and that compresses as little

@@ -93,7 +93,7 @@ func (a *app) preview(ctx context.Context, s *settings, exitCode bool) error {
 		return err
 	}
 	a.sink.Emit(p)
-	if exitCode && (len(p.Changes) > 0 || len(p.Owed) > 0) {
+	if exitCode && (p.Changes.Len() > 0 || len(p.Owed) > 0) {
 		return errChanges
 	}
 	return nil

@@ -74,7 +74,7 @@ func TestAdopt(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, c := range p.Changes {
+	for c := range p.Changes.All() {
 		got = append(got, fmt.Sprintf("%s %s: %s %v", c.Op, c.Path, c.Reason, c.Adopted))
 	}
 	want := []string{

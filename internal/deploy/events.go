@@ -20,20 +20,12 @@ func (r *Run) end(phase event.Phase, started time.Time, detail string) {
 
 // planned describes a plan.
 func (r *Run) planned(v *view, a aim, p *plan.Plan) event.Planned {
-	e := event.Planned{Target: r.Target, Live: v.head.Live, Changes: make([]event.Change, 0, len(p.Changes)), Owed: v.owed(), Pays: a.pay}
+	e := event.Planned{Target: r.Target, Live: v.head.Live, Changes: described(p), Owed: v.owed(), Pays: a.pay}
 	counts := count(p)
 	e.Created, e.Updated, e.Headers, e.Deleted, e.Kept = counts[plan.Create], counts[plan.Update], counts[plan.Headers], counts[plan.Delete], counts[keep]
 	e.Adopted, e.Retired, e.Revived = counts[adopted], counts[plan.Retire], counts[plan.Revive]
 	e.RetiredUntil = retiredUntil(p)
 	for _, c := range p.Changes {
-		ec := event.Change{Op: string(c.Op), Path: c.Path(), Stage: c.Stage.String(), Reason: c.Reason, Adopted: c.Adopted}
-		if c.Old != nil {
-			ec.Size, ec.OldSize = c.Old.Size, c.Old.Size
-		}
-		if c.New != nil {
-			ec.Size = c.New.Size
-		}
-		e.Changes = append(e.Changes, ec)
 		e.UploadBytes += r.sent(a, c)
 	}
 	for i := range p.Objects {
@@ -42,6 +34,22 @@ func (r *Run) planned(v *view, a aim, p *plan.Plan) event.Planned {
 	e.Purges = r.purges(v, a, p)
 	e.PurgeURLs = mostURLs(e.Purges)
 	return e
+}
+
+// described describes the changes of a plan. Nothing of what it says of them
+// changes while the plan is carried out.
+func described(p *plan.Plan) event.Changes {
+	return event.NewChanges(len(p.Changes), func(i int) event.Change {
+		c := p.Changes[i]
+		e := event.Change{Op: string(c.Op), Path: c.Path(), Stage: c.Stage.String(), Reason: c.Reason, Adopted: c.Adopted}
+		if c.Old != nil {
+			e.Size, e.OldSize = c.Old.Size, c.Old.Size
+		}
+		if c.New != nil {
+			e.Size = c.New.Size
+		}
+		return e
+	})
 }
 
 // retiredUntil returns until when what a plan retires stays; zero where it

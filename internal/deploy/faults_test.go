@@ -292,7 +292,7 @@ func TestPreviewBusy(t *testing.T) {
 				t.Error(err)
 			}
 			if p.Updated != 2 {
-				t.Errorf("'compares with the release that was live before it', but %d updates: %+v", p.Updated, p.Changes)
+				t.Errorf("'compares with the release that was live before it', but %d updates: %+v", p.Updated, slices.Collect(p.Changes.All()))
 			}
 		}
 		return done()

@@ -216,8 +216,8 @@ func TestPromoteHeaders(t *testing.T) {
 				t.Fatal(err)
 			}
 			planned, err := p.open().Preview(t.Context(), scan(ours))
-			if err != nil || len(planned.Changes) > 0 {
-				t.Errorf("from %v to %v: %v, a deploy would still change %+v", theirs, ours, err, planned.Changes[:min(len(planned.Changes), 3)])
+			if err != nil || planned.Changes.Len() > 0 {
+				t.Errorf("from %v to %v: %v, a deploy would still change %+v", theirs, ours, err, slices.Collect(planned.Changes.All()))
 			}
 		}
 	}

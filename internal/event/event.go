@@ -125,15 +125,15 @@ type HeaderChange struct {
 
 // Planned is the plan, before anything is written.
 type Planned struct {
-	Target  string   `json:"target"`         // where, for example "s3://www/blog/"
-	Live    string   `json:"live,omitempty"` // the live release's id; empty before the first
-	Changes []Change `json:"changes"`
-	Created int      `json:"created"`
-	Updated int      `json:"updated"`
-	Headers int      `json:"headers"` // same bytes, other headers
-	Deleted int      `json:"deleted"`
-	Kept    int      `json:"kept"`
-	Adopted int      `json:"adopted,omitempty"` // of all these, taken over from somebody else
+	Target  string  `json:"target"`         // where, for example "s3://www/blog/"
+	Live    string  `json:"live,omitempty"` // the live release's id; empty before the first
+	Changes Changes `json:"changes"`
+	Created int     `json:"created"`
+	Updated int     `json:"updated"`
+	Headers int     `json:"headers"` // same bytes, other headers
+	Deleted int     `json:"deleted"`
+	Kept    int     `json:"kept"`
+	Adopted int     `json:"adopted,omitempty"` // of all these, taken over from somebody else
 	// Retired counts those that the site no longer has and that stay for a
 	// while, Revived those of Kept that had been retired.
 	Retired int `json:"retired,omitempty"`

@@ -20,7 +20,7 @@ func WriteComparison(c Console, e event.Compared, o Options) error {
 	fmt.Fprintf(w, "%s %s to %s\n", c.paint(bold, "From"), side(e.From, o), side(e.To, o))
 	grown := cmp.Or(delta(e.To.Bytes-e.From.Bytes), "±0 B")
 	fmt.Fprintf(w, "%s; %s, %s\n\n", c.summary(e.Created, e.Updated, e.Headers, e.Deleted, e.Kept), size(e.To.Bytes), grown)
-	writeNotable(w, c, e.Changes, o.Full)
+	writeNotable(w, c, event.ChangesOf(e.Changes...), o.Full)
 	return w.err
 }
 
@@ -43,10 +43,10 @@ func side(s event.Side, o Options) string {
 }
 
 // writeNotable writes the changes that a person wants to see, or all.
-func writeNotable(w io.Writer, c Console, changes []event.Change, full bool) {
+func writeNotable(w io.Writer, c Console, changes event.Changes, full bool) {
 	shown := notable(changes, full)
 	writeChanges(w, c, shown)
-	if more := len(changes) - len(shown); more > 0 {
+	if more := changes.Len() - len(shown); more > 0 {
 		fmt.Fprintf(w, "  %s\n", c.paint(dim, fmt.Sprintf("… and %d more (--full shows all)", more)))
 	}
 }

@@ -44,7 +44,7 @@ func small() event.Planned {
 		Created: 2, Updated: 2, Headers: 1, Deleted: 2, Kept: 240,
 		UploadBytes: 1_234_567, TotalBytes: 34_000_000, PurgeURLs: 31,
 		Purges: []event.CDNPurge{{CDN: "cloudflare zone 023e105f", URLs: 31, Requests: 1, By: []string{"urls"}}},
-		Changes: []event.Change{
+		Changes: event.ChangesOf([]event.Change{
 			{Op: "create", Path: "assets/app-9f8e7d.js", Size: 1_200_000, Stage: "new assets", Reason: "new"},
 			{Op: "update", Path: "logo.svg", Size: 900, OldSize: 2_100, Stage: "changed assets", Reason: "content changed, Cache-Control changed"},
 			{Op: "create", Path: "日本語/ページ.html", Size: 4_096, Stage: "new pages", Reason: "new"},
@@ -52,7 +52,7 @@ func small() event.Planned {
 			{Op: "headers", Path: "feed.xml", Size: 77, OldSize: 77, Stage: "controls", Reason: "Cache-Control changed"},
 			{Op: "delete", Path: "old/evil\n::error::x\x1b[2J.html", Size: 12, Stage: "deletions", Reason: "no longer in the output"},
 			{Op: "delete", Path: "docs/a/very/deep/folder/with/a/long/name/that/goes/on/and/on/index.html", Size: 12, Stage: "deletions", Reason: "no longer in the output"},
-		},
+		}...),
 	}
 }
 
@@ -60,12 +60,12 @@ func small() event.Planned {
 func adopting() event.Planned {
 	return event.Planned{
 		Target: "s3://www/", Created: 1, Updated: 1, Headers: 1, Kept: 1, Adopted: 3, UploadBytes: 300, TotalBytes: 1000,
-		Changes: []event.Change{
+		Changes: event.ChangesOf([]event.Change{
 			{Op: "create", Path: "new.css", Size: 100, Stage: "new assets", Reason: "new"},
 			{Op: "adopt", Path: "logo.svg", Size: 900, OldSize: 900, Stage: "changed assets", Reason: "adopted: same bytes, same headers", Adopted: true},
 			{Op: "headers", Path: "app.css", Size: 77, OldSize: 77, Stage: "changed assets", Reason: "adopted: same bytes, Cache-Control changed", Adopted: true},
 			{Op: "update", Path: "index.html", Size: 200, OldSize: 201, Stage: "changed pages", Reason: "adopted: other bytes", Adopted: true},
-		},
+		}...),
 	}
 }
 
@@ -73,27 +73,29 @@ func adopting() event.Planned {
 func retiring() event.Planned {
 	return event.Planned{
 		Target: "s3://www/", Created: 1, Deleted: 1, Kept: 3, Retired: 2, RetiredUntil: dawn, Revived: 1, UploadBytes: 300, TotalBytes: 1000,
-		Changes: []event.Change{
+		Changes: event.ChangesOf([]event.Change{
 			{Op: "create", Path: "app-9f8e7d6c.js", Size: 300, Stage: "new assets", Reason: "new"},
 			{Op: "revive", Path: "app-1a2b3c4d.css", Size: 900, OldSize: 900, Stage: "changed assets", Reason: "back, and still there"},
 			{Op: "retire", Path: "app-5d6e7f80.js", Size: 299, OldSize: 299, Stage: "deletions", Reason: "no longer in the output, stays until 2026-06-01 12:00 UTC"},
 			{Op: "retire", Path: "app-5d6e7f80.css", Size: 299, OldSize: 299, Stage: "deletions", Reason: "no longer in the output, stays until 2026-06-01 12:00 UTC"},
 			{Op: "delete", Path: "app-00c0ffee.js", Size: 298, OldSize: 298, Stage: "deletions", Reason: "retired, and its time is over"},
-		},
+		}...),
 	}
 }
 
 // large is a plan of more than can be shown.
 func large() event.Planned {
 	p := event.Planned{Target: "s3://www/", Kept: 1, UploadBytes: 5_000_000, TotalBytes: 5_000_100}
+	var changes []event.Change
 	for i := range 100 {
-		p.Changes = append(p.Changes,
+		changes = append(changes,
 			event.Change{Op: "create", Path: fmt.Sprintf("assets/img-%03d.png", i), Size: int64(1000 * (i * 37 % 100)), Stage: "new assets", Reason: "new"},
 			event.Change{Op: "create", Path: fmt.Sprintf("page-%03d.html", i), Size: int64(100 + i), Stage: "new pages", Reason: "new"},
 			event.Change{Op: "delete", Path: fmt.Sprintf("gone-%03d.html", i), Size: 5, Stage: "deletions", Reason: "no longer in the output"})
 		p.Created += 2
 		p.Deleted++
 	}
+	p.Changes = event.ChangesOf(changes...)
 	return p
 }
 
@@ -140,7 +142,7 @@ func TestFullPlanShowsAll(t *testing.T) {
 	if err := WritePlan(Console{W: &b}, large(), Options{Full: true}); err != nil {
 		t.Fatal(err)
 	}
-	for _, ch := range large().Changes {
+	for ch := range large().Changes.All() {
 		if !strings.Contains(b.String(), " "+ch.Path+" ") {
 			t.Errorf("%s is not shown", ch.Path)
 		}
@@ -279,7 +281,7 @@ func TestPurges(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 		var out strings.Builder
-		plan := event.Planned{Changes: []event.Change{{Op: "create", Path: "a"}}, Created: 1, Purges: []event.CDNPurge{p}}
+		plan := event.Planned{Changes: event.ChangesOf(event.Change{Op: "create", Path: "a"}), Created: 1, Purges: []event.CDNPurge{p}}
 		if err := WritePlan(Console{W: &out}, plan, Options{}); err != nil || !strings.Contains(out.String(), "; purge "+want+"\n\n") {
 			t.Errorf("%v: one CDN goes into the summary:\n%s", err, &out)
 		}

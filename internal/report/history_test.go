@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,9 +48,9 @@ func shown() event.Shown {
 	e := past().Releases[0]
 	e.Ref, e.RunURL, e.RunAttempt, e.Repository, e.Tool, e.Parent = "refs/heads/main", "https://ci.example/1", 2, "octo/site", "pandastack 1.0.0", "01jd0000000002zzzz"
 	e.PromotedFrom = past().Releases[3].PromotedFrom
-	p := small()
-	p.Changes[4].HeaderChanges = []event.HeaderChange{{Name: "Cache-Control", Old: "max-age=60", New: "public, max-age=31536000, immutable"}, {Name: "X-Evil", New: "a\x1b[2Jb"}}
-	return event.Shown{Listed: e, Changes: p.Changes, Largest: []event.File{{Path: "vídeo.mp4", Size: 31_000_000}, {Path: "a/very/deep/folder/with/a/name/that/is/longer/than/a/narrow/terminal/is.js", Size: 12}}}
+	changes := slices.Collect(small().Changes.All())
+	changes[4].HeaderChanges = []event.HeaderChange{{Name: "Cache-Control", Old: "max-age=60", New: "public, max-age=31536000, immutable"}, {Name: "X-Evil", New: "a\x1b[2Jb"}}
+	return event.Shown{Listed: e, Changes: changes, Largest: []event.File{{Path: "vídeo.mp4", Size: 31_000_000}, {Path: "a/very/deep/folder/with/a/name/that/is/longer/than/a/narrow/terminal/is.js", Size: 12}}}
 }
 
 func blamedPaths() event.Blamed {

@@ -57,11 +57,6 @@ func Inert(b []byte) []byte { return bytes.ReplaceAll(b, []byte("##["), []byte(`
 // filled returns the event with empty lists and maps in place of missing ones.
 func filled(e event.Event) event.Event {
 	switch e := e.(type) {
-	case event.Planned:
-		if e.Changes == nil {
-			e.Changes = []event.Change{}
-		}
-		return e
 	case event.Verified:
 		if e.Findings == nil {
 			e.Findings = []event.Finding{}

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -27,7 +26,7 @@ const (
 // it is or back from retirement, × retired, - gone. It returns the first error of the writer.
 func WritePlan(c Console, p event.Planned, o Options) error {
 	w := &sticky{w: c.W}
-	if len(p.Changes) == 0 {
+	if p.Changes.Len() == 0 {
 		if len(p.Owed) == 0 && len(p.Purges) == 0 {
 			fmt.Fprintln(w, nothing(p))
 			return w.err
@@ -163,25 +162,19 @@ func mark(op string) (symbol, color string) {
 
 // notable returns the changes to show, in groups: pages by path, other uploads
 // by size, changed headers, deletions.
-func notable(changes []event.Change, full bool) []event.Change {
-	byPath := func(a, b event.Change) int { return cmp.Compare(a.Path, b.Path) }
-	bySize := func(a, b event.Change) int { return cmp.Or(cmp.Compare(b.Size, a.Size), byPath(a, b)) }
-	groups := [4]struct {
-		list  []event.Change
-		most  int
-		order func(a, b event.Change) int
-	}{{nil, showPages, byPath}, {nil, showLargest, bySize}, {nil, showHeaders, byPath}, {nil, showDeletions, byPath}}
-	for _, ch := range changes {
-		g := &groups[group(ch)]
-		g.list = append(g.list, ch)
+func notable(changes event.Changes, full bool) []event.Change {
+	groups := [4]first{{most: showPages, order: byPath}, {most: showLargest, order: bySize}, {most: showHeaders, order: byPath}, {most: showDeletions, order: byPath}}
+	if full || changes.Len() <= showAll {
+		for i := range groups {
+			groups[i].most = 0
+		}
+	}
+	for ch := range changes.All() {
+		groups[group(ch)].add(ch)
 	}
 	var out []event.Change
-	for _, g := range groups {
-		slices.SortFunc(g.list, g.order)
-		if !full && len(changes) > showAll {
-			g.list = g.list[:min(len(g.list), g.most)]
-		}
-		out = append(out, g.list...)
+	for i := range groups {
+		out = append(out, groups[i].sorted()...)
 	}
 	return out
 }

@@ -135,7 +135,7 @@ func WriteRelease(c Console, e event.Shown, o Options) error {
 		fmt.Fprintln(w, "No file differs from the release before it.")
 	default:
 		fmt.Fprintln(w, c.summary(e.Changed.Created, e.Changed.Updated, e.Changed.Headers, e.Changed.Deleted, e.Changed.Kept))
-		writeNotable(w, c, e.Changes, o.Full)
+		writeNotable(w, c, event.ChangesOf(e.Changes...), o.Full)
 	}
 	if len(e.Largest) > 0 {
 		fmt.Fprintf(w, "\n%s\n", c.paint(dim, "Largest files"))

@@ -78,7 +78,7 @@ func outcomeOf(r Record) string {
 func success(r Record) string {
 	changed := r.Finished != nil && r.Finished.Changed
 	switch {
-	case r.DryRun && r.Planned != nil && len(r.Planned.Changes) == 0:
+	case r.DryRun && r.Planned != nil && r.Planned.Changes.Len() == 0:
 		return "📋 Nothing would change"
 	case r.DryRun && r.Planned != nil:
 		return "📋 What would change"

@@ -1,9 +1,7 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/pandastack-io/pandastack/internal/event"
@@ -23,7 +21,7 @@ const (
 // counted.
 func changed(r Record, o SummaryOptions, room int) string {
 	p := r.Planned
-	if p == nil || len(p.Changes) == 0 || (r.Finished == nil || !r.Finished.Changed) && !r.DryRun {
+	if p == nil || p.Changes.Len() == 0 || (r.Finished == nil || !r.Finished.Changed) && !r.DryRun {
 		return ""
 	}
 	title := "### What changed\n\n"
@@ -33,7 +31,7 @@ func changed(r Record, o SummaryOptions, room int) string {
 	var b strings.Builder
 	b.WriteString(title)
 	for _, l := range lists(p.Changes) {
-		if len(l.changes) > 0 {
+		if l.total > 0 {
 			b.WriteString(l.render(o, room-b.Len()))
 		}
 	}
@@ -45,23 +43,18 @@ func changed(r Record, o SummaryOptions, room int) string {
 
 // list is one kind of changes.
 type list struct {
-	noun    string // of one
-	changes []event.Change
-	most    int
-	gone    bool
-	order   func(a, b event.Change) int
+	first
+	noun string // of one
+	gone bool
 }
 
 // lists sorts changes into pages, other files, and what the site no longer has.
-func lists(changes []event.Change) []*list {
-	byPath := func(a, b event.Change) int { return cmp.Compare(a.Path, b.Path) }
-	bySize := func(a, b event.Change) int { return cmp.Or(cmp.Compare(b.Size, a.Size), byPath(a, b)) }
-	pages := &list{"page", nil, summaryPages, false, byPath}
-	others := &list{"other file", nil, summaryOthers, false, bySize}
-	retired := &list{"retired file", nil, summaryDeletions, true, byPath}
-	gone := &list{"deleted file", nil, summaryDeletions, true, byPath}
-	all := []*list{pages, others, retired, gone}
-	for _, c := range changes {
+func lists(changes event.Changes) []*list {
+	pages := &list{first{most: summaryPages, order: byPath}, "page", false}
+	others := &list{first{most: summaryOthers, order: bySize}, "other file", false}
+	retired := &list{first{most: summaryDeletions, order: byPath}, "retired file", true}
+	gone := &list{first{most: summaryDeletions, order: byPath}, "deleted file", true}
+	for c := range changes.All() {
 		l := others
 		switch {
 		case c.Op == "delete":
@@ -71,18 +64,15 @@ func lists(changes []event.Change) []*list {
 		case strings.HasSuffix(c.Stage, "pages"):
 			l = pages
 		}
-		l.changes = append(l.changes, c)
+		l.add(c)
 	}
-	for _, l := range all {
-		slices.SortFunc(l.changes, l.order)
-	}
-	return all
+	return []*list{pages, others, retired, gone}
 }
 
 // render writes the list as a table of at most room bytes, all included.
 func (l *list) render(o SummaryOptions, room int) string {
 	const frame = 300 // title, head, note and fold
-	noun := count(len(l.changes), l.noun)
+	noun := count(l.total, l.noun)
 	var b strings.Builder
 	if l.gone {
 		b.WriteString("| file | size |\n|---|--:|\n")
@@ -90,7 +80,7 @@ func (l *list) render(o SummaryOptions, room int) string {
 		fmt.Fprintf(&b, "| %s | what | size | difference |\n|---|---|--:|--:|\n", l.noun)
 	}
 	shown := 0
-	for _, c := range l.changes[:min(len(l.changes), l.most)] {
+	for _, c := range l.sorted() {
 		row := l.row(c, o)
 		if b.Len()+len(row)+frame > room {
 			break
@@ -101,10 +91,10 @@ func (l *list) render(o SummaryOptions, room int) string {
 	if shown == 0 {
 		return noun + ": see the log\n\n"
 	}
-	if more := len(l.changes) - shown; more > 0 {
+	if more := l.total - shown; more > 0 {
 		fmt.Fprintf(&b, "\n… and %d more\n", more)
 	}
-	if l.noun != "page" || len(l.changes) > openRows {
+	if l.noun != "page" || l.total > openRows {
 		return folded(noun, b.String())
 	}
 	return b.String() + "\n"

@@ -63,7 +63,7 @@ func summaries() map[string]Record {
 			r.Finished.Owed = []string{"purge of 31 URLs on cloudflare zone 023e105f"}
 		}),
 		"unchanged": played(Done, func(r *Record) {
-			r.Messages, r.Planned.Changes, r.Finished = nil, nil, &event.Finished{Release: "01JCZX0000000000000000LIVE", Kept: 247}
+			r.Messages, r.Planned.Changes, r.Finished = nil, event.Changes{}, &event.Finished{Release: "01JCZX0000000000000000LIVE", Kept: 247}
 			r.Provider = "local"
 			r.Cost = cost(*r)
 		}),
@@ -112,9 +112,11 @@ func TestSummaryKeepsItsLimit(t *testing.T) {
 	deep := strings.Repeat("`|<\\", 250) + ".html"
 	rec := played(Done, func(r *Record) {
 		p := large()
+		changes := slices.Collect(p.Changes.All())
 		for i := range 2_000 {
-			p.Changes = append(p.Changes, event.Change{Op: "create", Path: fmt.Sprint(i, deep), Stage: "new pages", Reason: "new"})
+			changes = append(changes, event.Change{Op: "create", Path: fmt.Sprint(i, deep), Stage: "new pages", Reason: "new"})
 		}
+		p.Changes = event.ChangesOf(changes...)
 		r.Planned = &p
 		for range 500 {
 			r.Messages = append(r.Messages, event.Message{Severity: event.Warning, Text: deep, Hint: deep})
@@ -262,7 +264,7 @@ func TestSummaryHolds(t *testing.T) {
 	rec := played(Unproved, func(r *Record) {
 		r.Target, r.Environment, r.Source.Actor, r.Source.Ref = evil, evil, evil, evil
 		r.Messages = []event.Message{{Severity: event.Error, Text: evil, Hint: evil, File: evil, Line: 1}}
-		r.Planned.Changes = []event.Change{{Op: "create", Path: evil, Reason: evil, Stage: "new pages"}, {Op: "delete", Path: evil}}
+		r.Planned.Changes = event.ChangesOf(event.Change{Op: "create", Path: evil, Reason: evil, Stage: "new pages"}, event.Change{Op: "delete", Path: evil})
 		r.Planned.Purges = []event.CDNPurge{{CDN: evil}}
 		r.Finished.Owed, r.Finished.Parent, r.Finished.Release = []string{evil}, evil, evil
 		r.Finished.Proof = &event.Proof{URLs: []event.ProvedURL{{URL: "https://example.com/<x>", Result: evil, Detail: evil}}}
