@@ -64,7 +64,7 @@ func deployGenerated(j GeneratedJob) error {
 	r := deploy.Open(context.Background(), deploy.Options{
 		Target: "nowhere", Live: nowhere{}, State: recordsOnly{records}, MixedPaths: true, Keep: 10, Tool: "bench", Sink: sink,
 	})
-	fin, err := r.Deploy(context.Background(), deploy.FromFiles(files))
+	fin, err := r.Deploy(context.Background(), deploy.FromFiles(outputDir, files))
 	g := Generated{Wall: time.Since(began).Seconds(), CPU: (ownCPU() - cpu).Seconds()}
 	if err := errors.Join(err, sink.Close()); err != nil {
 		return err
@@ -80,8 +80,8 @@ func deployGenerated(j GeneratedJob) error {
 	return j.Report(g)
 }
 
-// outputDir is where the files seem to be: as long as on a CI runner.
-const outputDir = "/home/runner/work/website/website/dist/"
+// outputDir is where the files seem to be.
+const outputDir = "/home/runner/work/website/website/dist"
 
 // generatedFiles returns what a scan would, with as much memory for each file.
 func generatedFiles(j GeneratedJob) ([]site.File, error) {
@@ -100,9 +100,8 @@ func generatedFiles(j GeneratedJob) ([]site.File, error) {
 		}
 		k, nth := kindOf(i)
 		body := fmt.Appendf(nil, "%d/%d/%d", j.Seed, i, version)
-		source := outputDir + name(k, nth, body)
-		path := source[len(outputDir):]
-		files = append(files, site.File{Path: path, Source: source, Size: int64(k.min), SHA256: sha256.Sum256(body), Headers: headers.Of(path, site.MediaType(path, nil))})
+		path := name(k, nth, body)
+		files = append(files, site.File{Path: path, Source: path, Size: int64(k.min), SHA256: sha256.Sum256(body), Headers: headers.Of(path, site.MediaType(path, nil))})
 	}
 	slices.SortFunc(files, func(a, b site.File) int { return strings.Compare(a.Path, b.Path) })
 	return files, nil

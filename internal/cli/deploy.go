@@ -131,7 +131,7 @@ func (a *app) prepare(ctx context.Context, s *settings, preview bool) (*deploy.R
 		r.Close()
 		return nil, deploy.Desired{}, nil, err
 	}
-	return r, deploy.FromFiles(files), t, nil
+	return r, deploy.FromFiles(s.output(), files), t, nil
 }
 
 // connect begins a run: what is live is read from here on.

@@ -27,15 +27,15 @@ const costFiles = 50_000
 // costSite is an output of pages, of which every nth is another one in the given
 // version. 0: none is.
 func costSite(version string, nth int) Desired {
-	d := Desired{Objects: make([]state.Object, costFiles), Files: make([]string, costFiles)}
+	d := Desired{Objects: make([]state.Object, costFiles), Files: make([]string, costFiles), Dir: "/dist"}
 	headers := storage.Headers{storage.ContentType: "text/html; charset=utf-8"}
 	for i := range costFiles {
 		content := fmt.Append(nil, i)
 		if nth > 0 && i%nth == 0 {
 			content = fmt.Append(content, version)
 		}
-		d.Files[i] = fmt.Sprintf("/home/dist/docs/%05d/index.html", i)
-		d.Objects[i] = state.Object{Path: d.Files[i][len("/home/dist/"):], Size: 7919, SHA256: sha256.Sum256(content), Headers: headers}
+		d.Files[i] = fmt.Sprintf("docs/%05d/index.html", i)
+		d.Objects[i] = state.Object{Path: d.Files[i], Size: 7919, SHA256: sha256.Sum256(content), Headers: headers}
 	}
 	return d
 }

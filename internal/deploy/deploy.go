@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -80,9 +81,11 @@ type Options struct {
 // other ETags.
 type Desired struct {
 	Objects []state.Object // sorted by path
-	// Files are the absolute names of the objects' files, in the same order.
+	// Files are the names of the objects' files below Dir, in the same order.
 	// Nil: all bytes are in the bucket.
 	Files []string
+	// Dir is where the files are, absolute. Empty: their names are.
+	Dir string
 }
 
 // find returns the place of a path, and whether it is desired.
@@ -90,14 +93,14 @@ func (d Desired) find(path string) (int, bool) {
 	return slices.BinarySearchFunc(d.Objects, path, func(o state.Object, path string) int { return strings.Compare(o.Path, path) })
 }
 
-// file returns the file that has the bytes of a path; "" where it is not desired,
+// file returns the absolute name of the file that has the bytes of a path; "" where it is not desired,
 // or its bytes are in the bucket.
 func (d Desired) file(path string) string {
 	i, ok := d.find(path)
 	if !ok || d.Files == nil {
 		return ""
 	}
-	return d.Files[i]
+	return filepath.Join(d.Dir, d.Files[i])
 }
 
 // aim is what a run makes of the site.
@@ -113,9 +116,10 @@ type aim struct {
 	pay bool
 }
 
-// FromFiles returns the desired objects for the files of an output.
-func FromFiles(files []site.File) Desired {
-	d := Desired{Objects: make([]state.Object, len(files)), Files: make([]string, len(files))}
+// FromFiles returns the desired objects for the files of an output, which lies in
+// dir.
+func FromFiles(dir string, files []site.File) Desired {
+	d := Desired{Dir: dir, Objects: make([]state.Object, len(files)), Files: make([]string, len(files))}
 	for i, f := range files {
 		d.Objects[i] = state.Object{Path: f.Path, Size: f.Size, SHA256: f.SHA256, Headers: f.Headers}
 		d.Files[i] = f.Source

@@ -199,7 +199,7 @@ func TestPromoteHeaders(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return FromFiles(files)
+		return FromFiles(dir, files)
 	}
 	for _, theirs := range rules {
 		p := newPair(t)

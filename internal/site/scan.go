@@ -65,6 +65,7 @@ func Scan(ctx context.Context, o Options) ([]File, error) {
 
 // scanner hashes what the walker finds.
 type scanner struct {
+	dir      string
 	jobs     chan job
 	patterns patterns
 	headers  *HeaderSet
@@ -79,8 +80,8 @@ type scanner struct {
 // job is a file to hash.
 type job struct {
 	path       string
-	source     string
-	reincludes []int // the `!` patterns that match it
+	source     string // absolute name on disk
+	reincludes []int  // the `!` patterns that match it
 }
 
 func prepare(o Options) (*scanner, *walker, error) {
@@ -96,7 +97,7 @@ func prepare(o Options) (*scanner, *walker, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &scanner{jobs: make(chan job, 256), patterns: ps, headers: hs, progress: o.Progress}
+	s := &scanner{dir: o.Dir, jobs: make(chan job, 256), patterns: ps, headers: hs, progress: o.Progress}
 	w := &walker{dir: o.Dir, root: root, patterns: ps, refused: &s.refused, jobs: s.jobs}
 	for _, name := range o.Exclude { // where it lies, and where it is if that is a link
 		w.exclude = append(w.exclude, filepath.Join(realName(filepath.Dir(name)), filepath.Base(name)), realName(name))
@@ -158,8 +159,11 @@ func (s *scanner) work(ctx context.Context) error {
 
 // file hashes one file, judges its beginning and keeps it.
 func (s *scanner) file(ctx context.Context, j job, buf, head []byte) error {
-	f := File{Path: j.path, Source: j.source}
-	n, err := f.hash(ctx, buf, head)
+	f := File{Path: j.path, Source: below(s.dir, j.source)}
+	if f.Source == f.Path {
+		f.Source = f.Path // of many files, one string for both counts
+	}
+	n, err := f.hash(ctx, j.source, buf, head)
 	if err != nil {
 		return err
 	}
@@ -179,11 +183,11 @@ func (s *scanner) file(ctx context.Context, j job, buf, head []byte) error {
 	return nil
 }
 
-// hash sets Size and SHA256 from the same bytes, so that they agree even where
-// the file changes meanwhile, and copies its beginning to head. It returns how
-// many bytes head holds.
-func (f *File) hash(ctx context.Context, buf, head []byte) (n int, err error) {
-	r, err := os.Open(f.Source)
+// hash sets Size and SHA256 from the same bytes of the file with this name, so that
+// they agree even where the file changes meanwhile, and copies its beginning to head.
+// It returns how many bytes head holds.
+func (f *File) hash(ctx context.Context, name string, buf, head []byte) (n int, err error) {
+	r, err := os.Open(name)
 	if err != nil {
 		return 0, err
 	}
@@ -215,7 +219,7 @@ func (s *scanner) finish(o Options, ignored int) ([]File, error) {
 	slices.SortFunc(s.files, func(a, b File) int {
 		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Source, b.Source))
 	})
-	s.refuseTwins(o.Dir)
+	s.refuseTwins()
 	if !o.MixedPaths {
 		s.refuseMixed()
 	}
@@ -230,12 +234,12 @@ func (s *scanner) finish(o Options, ignored int) ([]File, error) {
 
 // refuseTwins refuses names on disk that are one path in NFC. Both are named
 // in the bytes that tell them apart; no pattern can, since those are NFC too.
-func (s *scanner) refuseTwins(dir string) {
+func (s *scanner) refuseTwins() {
 	for i := 1; i < len(s.files); i++ {
 		a, b := s.files[i-1], s.files[i]
 		if a.Path == b.Path {
 			why := fmt.Sprintf("two files on disk have this name in Unicode NFC, %+q and %+q: rename or remove one",
-				below(dir, a.Source), below(dir, b.Source))
+				a.Source, b.Source)
 			s.refused.put(Refusal{Path: a.Path, Why: why, Ignore: exactly(a.Path, false)})
 		}
 	}

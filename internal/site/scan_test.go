@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -91,9 +92,12 @@ func TestScan(t *testing.T) {
 	}
 	var total int64
 	for _, f := range files {
-		b, err := os.ReadFile(f.Source)
+		b, err := os.ReadFile(filepath.Join(dir, f.Source))
 		if err != nil {
 			t.Fatal(err)
+		}
+		if unsafe.StringData(f.Source) != unsafe.StringData(f.Path) {
+			t.Errorf("%s and %s are two strings", f.Path, f.Source)
 		}
 		if string(b) != want[f.Path] || f.Size != int64(len(b)) || f.SHA256 != sha256.Sum256(b) {
 			t.Errorf("%s: wrong source, size or digest", f.Path)
@@ -201,8 +205,8 @@ func TestHashSizeIsWhatWasHashed(t *testing.T) {
 			}
 		}
 	}()
-	f := File{Source: name}
-	_, err = f.hash(t.Context(), make([]byte, 1<<10), make([]byte, HeadSize))
+	var f File
+	_, err = f.hash(t.Context(), name, make([]byte, 1<<10), make([]byte, HeadSize))
 	close(stop)
 	<-stopped
 	if err != nil {
@@ -229,7 +233,7 @@ func TestScanNFC(t *testing.T) {
 	if files[0].Path != nfc+"/\u00e9.html" || files[0].Headers["X-Amz-Meta-A"] != "1" {
 		t.Errorf("got %+q %v", files[0].Path, files[0].Headers)
 	}
-	if _, err := os.Stat(files[0].Source); err != nil {
+	if _, err := os.Stat(filepath.Join(dir, files[0].Source)); err != nil {
 		t.Error(err)
 	}
 

@@ -11,7 +11,7 @@ import (
 // File is one file to publish.
 type File struct {
 	Path    string // in the site: slashes, NFC, no leading slash
-	Source  string // absolute name on disk
+	Source  string // name on disk, below Options.Dir, with slashes
 	Size    int64  // bytes
 	SHA256  storage.Digest
 	Headers storage.Headers

@@ -88,9 +88,6 @@ func (w *walker) resolve(f folder, d fs.DirEntry) (entry, error) {
 	if f.rel != "" {
 		e.rel = f.rel + "/" + e.rel
 	}
-	if strings.HasSuffix(e.disk, e.rel) {
-		e.rel = e.disk[len(e.disk)-len(e.rel):] // both are kept: one string holds them
-	}
 	if !e.link {
 		return e, nil
 	}
