@@ -7,7 +7,7 @@ import (
 	"context"
 	"net/url"
 	"path/filepath"
-	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"time"
@@ -88,9 +88,10 @@ type Desired struct {
 	Dir string
 }
 
-// find returns the place of a path, and whether it is desired.
+// find returns the place of a path, and whether it is desired. It looks at paths
+// alone: other objects may get their ETags meanwhile.
 func (d Desired) find(path string) (int, bool) {
-	return slices.BinarySearchFunc(d.Objects, path, func(o state.Object, path string) int { return strings.Compare(o.Path, path) })
+	return sort.Find(len(d.Objects), func(i int) int { return strings.Compare(path, d.Objects[i].Path) })
 }
 
 // file returns the absolute name of the file that has the bytes of a path; "" where it is not desired,
