@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -24,7 +25,39 @@ type lines struct {
 
 // Emit writes an event as one line.
 func (l *lines) Emit(e event.Event) {
-	l.do(func() { _, _ = l.out.Write(encode(l.now(), e)) })
+	l.do(func() {
+		if p, ok := e.(event.Planned); ok {
+			l.plan(p)
+			return
+		}
+		_, _ = l.out.Write(encode(l.now(), e))
+	})
+}
+
+// plan writes a plan, and its changes one after the other: of a large site, the
+// text of all takes more memory than the deploy itself.
+func (l *lines) plan(p event.Planned) {
+	changes := p.Changes
+	p.Changes = event.Changes{}
+	// No string has a quote in JSON that is not escaped: this is the list.
+	before, after, _ := bytes.Cut(encode(l.now(), p), []byte(`"changes":[]`))
+	w := bufio.NewWriterSize(l.out, 64<<10)
+	_, _ = w.Write(before)
+	_, _ = w.WriteString(`"changes":[`)
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	separator := ""
+	for change := range changes.All() {
+		text.Reset()
+		_ = enc.Encode(change)
+		_, _ = w.WriteString(separator)
+		_, _ = w.Write(Inert(bytes.TrimSpace(text.Bytes())))
+		separator = ","
+	}
+	_ = w.WriteByte(']')
+	_, _ = w.Write(after)
+	_ = w.Flush() // the writer below keeps the error
 }
 
 // Close returns the first error of the writer.
