@@ -37,7 +37,7 @@ func TestPaceOnWire(t *testing.T) {
 		// Enough files for the limit to get there from pace.Most, where a busy
 		// machine read the head late.
 		{"slow down", 500, 50 * time.Millisecond, 20, func(t *testing.T, limit int, asked, highest int64) {
-			if limit > 28 || asked == 0 || asked > 500 {
+			if limit > 32 || asked == 0 || asked > 500 {
 				t.Errorf("%d at once after %d requests to slow down", limit, asked)
 			}
 		}},
