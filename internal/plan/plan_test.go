@@ -36,13 +36,13 @@ func TestDiff(t *testing.T) {
 	other[storage.CacheControl] = "max-age=1"
 	delete(other, storage.ContentType)
 	desired := []state.Object{
-		object("about/index.html", 1, html, ""),
-		object("app.css", 2, css, ""),
-		object("index.html", 2, other, ""),
-		object("kept.html", 1, html, "ignored"),
-		object("new.css", 1, css, ""),
-		object("sitemap.xml", 2, xml, ""),
-		object("typed.css", 1, css, ""),
+		object("about/index.html", 1, html, "of a plan before"),
+		object("app.css", 2, css, "of a plan before"),
+		object("index.html", 2, other, "of a plan before"),
+		object("kept.html", 1, html, "of a plan before"),
+		object("new.css", 1, css, "of a plan before"),
+		object("sitemap.xml", 2, xml, "of a plan before"),
+		object("typed.css", 1, css, "of a plan before"),
 	}
 	p, err := Diff(Input{Desired: desired, Live: live})
 	if err != nil {
