@@ -156,13 +156,24 @@ func (empty) Type() string { return "empty" }
 func TestJSONGivesNoCommands(t *testing.T) {
 	var b bytes.Buffer
 	const forged = "a ##[set-output name=url]b ##[[##["
-	tell(t, JSON(&b), []event.Event{event.Output{Phase: event.Build, Line: forged}, event.Message{Text: "::error::x", Hint: forged}})
+	tell(t, JSON(&b), []event.Event{
+		event.Output{Phase: event.Build, Line: forged}, event.Message{Text: "::error::x", Hint: forged},
+		event.Planned{Changes: event.ChangesOf(event.Change{Path: forged})},
+	})
 	if strings.Contains(b.String(), "##[") || strings.Contains(b.String(), "\n:") {
 		t.Errorf("a command: %s", &b)
 	}
 	for line := range strings.Lines(b.String()) {
-		var e struct{ Line, Hint string }
-		if err := json.Unmarshal([]byte(line), &e); err != nil || e.Line+e.Hint != forged {
+		var e struct {
+			Line, Hint string
+			Changes    []struct{ Path string }
+		}
+		err := json.Unmarshal([]byte(line), &e)
+		said := e.Line + e.Hint
+		for _, c := range e.Changes {
+			said += c.Path
+		}
+		if err != nil || said != forged {
 			t.Errorf("%s: %+v, %v", line, e, err)
 		}
 	}
