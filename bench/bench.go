@@ -51,7 +51,7 @@ const (
 )
 
 // Run measures all of it and returns the record. In the temporary directory it
-// takes some three times the size of the largest site. It fails the test where
+// takes some four times the size of the largest site. It fails the test where
 // the site that pandastack leaves is not the site that was generated.
 func Run(t testing.TB, o Options) *Record {
 	t.Helper()
