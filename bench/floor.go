@@ -32,6 +32,7 @@ const (
 	LimitPut       = "raw PUTs" // of all files, at the best concurrency
 	LimitChecked   = "SHA-256, then checked PUTs"
 	LimitSmallPuts = "1,000 small PUTs" // of smallSize bytes, at the same
+	LimitCopies    = "1,000 copies"     // of files of all kinds, by the server, at the same
 	LimitTrip      = "round trip"
 	LimitProxyTrip = "round trip, proxy without delay"
 )
@@ -60,6 +61,7 @@ func (l *lane) floors(round int) []Sample {
 	samples := []Sample{
 		l.limit(LimitPut, l.workers, func(ctx context.Context) error { return l.putFiles(ctx, bucket, names, l.workers) }),
 		l.limit(LimitSmallPuts, l.smallWorkers, func(ctx context.Context) error { return l.putSmall(ctx, bucket, l.smallWorkers) }),
+		l.limit(LimitCopies, l.smallWorkers, func(ctx context.Context) error { return l.copyFiles(ctx, bucket, names, l.smallWorkers) }),
 		l.trip(LimitTrip, bucket),
 	}
 	if l.delay == 0 {
@@ -147,6 +149,16 @@ func (l *lane) putSmall(ctx context.Context, bucket string, workers int) error {
 	c, body := l.client(workers), make([]byte, smallSize)
 	return each(ctx, smallPuts, workers, func(ctx context.Context, i int) error {
 		return c.send(ctx, http.MethodPut, bucket, fmt.Sprint("small/", i), body, unsigned)
+	})
+}
+
+// copyFiles lets the server copy smallPuts of the files that putFiles sent: a
+// rollback does nothing else with bytes. A site with fewer has each copied more
+// than once.
+func (l *lane) copyFiles(ctx context.Context, bucket string, names []string, workers int) error {
+	c, some := l.client(workers), every(names, max(1, len(names)/smallPuts))
+	return each(ctx, smallPuts, workers, func(ctx context.Context, i int) error {
+		return c.copy(ctx, bucket, some[i%len(some)], fmt.Sprint("copies/", i))
 	})
 }
 
@@ -287,6 +299,21 @@ func (c *client) send(ctx context.Context, method, bucket, key string, body []by
 	if err != nil {
 		return err
 	}
+	return c.do(ctx, req, sum)
+}
+
+// copy lets the server copy an object.
+func (c *client) copy(ctx context.Context, bucket, from, to string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, c.endpoint+"/"+bucket+"/"+to, nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("X-Amz-Copy-Source", "/"+bucket+"/"+from)
+	return c.do(ctx, req, unsigned)
+}
+
+// do signs a request, sends it and reads its answer.
+func (c *client) do(ctx context.Context, req *http.Request, sum string) error {
 	req.Header.Set("X-Amz-Content-Sha256", sum)
 	if err := c.signer.SignHTTP(ctx, c.keys, req, sum, "s3", c.region, time.Now()); err != nil {
 		return err
@@ -300,7 +327,7 @@ func (c *client) send(ctx context.Context, method, bucket, key string, body []by
 		return err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return errors.New(method + " " + key + ": " + resp.Status)
+		return errors.New(req.Method + " " + req.URL.Path + ": " + resp.Status)
 	}
 	return nil
 }

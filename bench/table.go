@@ -86,7 +86,7 @@ func (r *Record) cell(c Case) string {
 
 func (r *Record) limits(b *strings.Builder, s SiteFacts, delay float64) {
 	rows := [][]string{{"limit", "wall ms", "client CPU ms", "workers"}}
-	for _, step := range []string{LimitHash, LimitPut, LimitChecked, LimitSmallPuts, LimitTrip, LimitProxyTrip} {
+	for _, step := range []string{LimitHash, LimitPut, LimitChecked, LimitSmallPuts, LimitCopies, LimitTrip, LimitProxyTrip} {
 		if m, ok := r.Median(Case{s.Files, delay, Limit, step}); ok {
 			cpu := "–"
 			if m.CPU > 0 {
