@@ -44,8 +44,18 @@ func TestAdoptOnTheWire(t *testing.T) {
 			if code != exitOK {
 				t.Fatalf("%d\n%s", code, stderr)
 			}
+			// versitygw mixes two versions in one read of a thousand. Of fifty probes
+			// one sees that: then what is written is looked at first, and each run
+			// lists intents.
+			mixes := 0
+			if strings.Contains(stderr, "does not keep the conditions of writes") {
+				mixes = 1
+				if server.Name != "versitygw" {
+					t.Error(stderr)
+				}
+			}
 			counts, uploaded := m.count()
-			want := map[string]int{"LIST": 3, "HEAD": files, "GET large.bin": 1, "GET edited.html": 1, "COPY": files + 1, "PUT edited.html": 1}
+			want := map[string]int{"LIST": 3, "HEAD": files + mixes, "GET large.bin": 1, "GET edited.html": 1, "COPY": files + 1, "PUT edited.html": 1}
 			for kind, n := range want {
 				if counts[kind] != n {
 					t.Errorf("%d × %s, want %d", counts[kind], kind, n)
@@ -64,7 +74,7 @@ func TestAdoptOnTheWire(t *testing.T) {
 			if code, _, stderr := m.run(t, "deploy", "--adopt"); code != exitOK {
 				t.Fatalf("%d\n%s", code, stderr)
 			}
-			if counts, _ := m.count(); len(m.proxy.Requests()) != 2 || counts["LIST"] != 0 {
+			if counts, _ := m.count(); len(m.proxy.Requests()) != 2+mixes || counts["LIST"] != mixes {
 				t.Errorf("the second deploy made %d requests: %v", len(m.proxy.Requests()), counts)
 			}
 		})
