@@ -18,9 +18,9 @@ import (
 func (r *Run) apply(ctx context.Context, t *tx, a aim, p *plan.Plan) (event.Finished, error) {
 	defer t.close(nil)
 	aborted := r.abort(t)
-	own := func() []state.Touch { return touches(t.view, p) }                                                  // a long list, made where it is needed
-	release := len(t.view.doubted) > 0 || len(p.Changes) > 0 || a.of != nil || a.mend != nil && a.mend.Changed // else there are only debts
-	if release {
+	own := func() []state.Touch { return touches(t.view, p) } // a long list, made where it is needed
+	mended := a.mend != nil && a.mend.Changed
+	if len(t.view.doubted) > 0 || len(p.Changes) > 0 || a.of != nil || mended { // else there are only debts
 		u := &upload{Run: r, aim: a, plan: p}
 		u.findUnmoved()
 		wrote, err := r.publish(t, u, a, own)

@@ -27,8 +27,8 @@ func (d Desired) find(path string) (int, bool) {
 	return sort.Find(len(d.Objects), func(i int) int { return strings.Compare(path, d.Objects[i].Path) })
 }
 
-// file returns the absolute name of the file that has the bytes of a path; "" where it is not desired,
-// or its bytes are in the bucket.
+// file returns the absolute name of the file that has the bytes of a path; ""
+// where it is not desired, or its bytes are in the bucket.
 func (d Desired) file(path string) string {
 	i, ok := d.find(path)
 	if !ok || d.Files == nil {

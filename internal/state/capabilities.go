@@ -16,8 +16,7 @@ type Capabilities struct {
 	Copy   Promise `json:"copy"`   // a copy on the server has the source's bytes and the new headers
 	CopyIf Promise `json:"copyIf"` // x-amz-copy-source-if-match
 	// Payload: a body that is not the one of x-amz-content-sha256 is refused, for
-	// that reason, and not kept.
-	// Empty: a version that did not try this has probed.
+	// that reason, and not kept. Empty: the probe did not try this.
 	Payload Promise `json:"payload,omitempty"`
 }
 

@@ -26,8 +26,9 @@ type Store interface {
 	// headers. The bytes are hashed as they are sent, here or there
 	// (Source.Checked): where they are not src.SHA256 or not src.Size long,
 	// nothing is left at key that was not there before wherever the provider
-	// can tell in time, and the error is ErrModified. An unmet condition is ErrPrecondition, and nothing was
-	// written. The returned Info has Key, Size, ETag and Date.
+	// can tell in time, and the error is ErrModified. An unmet condition is
+	// ErrPrecondition, and nothing was written. The returned Info has Key, Size,
+	// ETag and Date.
 	Put(ctx context.Context, key string, src Source, headers Headers, cond Condition) (Info, error)
 
 	// Delete removes the keys, any number of them. A key that does not exist
