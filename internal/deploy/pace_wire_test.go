@@ -35,9 +35,9 @@ func TestPaceOnWire(t *testing.T) {
 			}
 		}},
 		// Enough files for the limit to get there from pace.Most, where a busy
-		// machine read the head late.
-		{"slow down", 500, 50 * time.Millisecond, 20, func(t *testing.T, limit int, asked, highest int64) {
-			if limit > 32 || asked == 0 || asked > 500 {
+		// machine read the head late; at the end more may be tried.
+		{"slow down", 800, 50 * time.Millisecond, 20, func(t *testing.T, limit int, asked, highest int64) {
+			if limit > pace.Most/2 || asked == 0 || asked > 800 {
 				t.Errorf("%d at once after %d requests to slow down", limit, asked)
 			}
 		}},

@@ -71,6 +71,7 @@ type Pacer struct {
 
 	window window
 	asked  int64 // slowDowns at the last look
+	past   int   // functions that began before the service was last heard: what they are told is no news
 
 	rate  float64 // at limit, or at from while a trial goes on; 0: not known
 	from  int     // the limit that a trial began at; 0: none goes on
@@ -224,15 +225,18 @@ func (p *Pacer) leave(bytes int64) {
 
 // count adds a function that is done to the window, and judges a full one.
 func (p *Pacer) count(bytes int64) {
-	w := &p.window
-	switch asked := p.slowDowns(); {
-	case w.skip > 0:
-		w.skip--
-		p.asked = asked // by what began before the last change
-		return
+	w, asked := &p.window, p.slowDowns()
+	if p.past > 0 {
+		p.past--
+		p.asked = asked
+	}
+	switch {
 	case asked > p.asked:
 		p.asked = asked
 		p.yield()
+		return
+	case w.skip > 0:
+		w.skip--
 		return
 	case p.last:
 		*w = window{}
@@ -255,6 +259,7 @@ func (p *Pacer) count(bytes int64) {
 // yield answers a service that asks for less. It asks all that are on their
 // way, which counts once.
 func (p *Pacer) yield() {
+	p.past = p.active
 	p.window = window{skip: p.active}
 	p.change(int(float64(p.limit) * backOff))
 	p.rate, p.step, p.slowed = 0, gentle, true
@@ -324,7 +329,7 @@ func (p *Pacer) change(limit int) {
 
 // forget drops what is known of the rate.
 func (p *Pacer) forget() {
-	p.window, p.asked = window{}, p.slowDowns()
+	p.window, p.asked, p.past = window{}, p.slowDowns(), 0
 	p.rate, p.from, p.rest = 0, 0, 0
 	p.step, p.pause, p.less = 2, firstRest, false
 	if p.slowed {

@@ -106,6 +106,23 @@ func TestAnswered(t *testing.T) {
 	}
 }
 
+// TestHeardAtOnce: a service that asks for less while more is tried is heard at
+// once, and not only when the trial is judged.
+func TestHeardAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, highest := &service{answer: 50 * time.Millisecond, most: 50}, 0
+		p := New(s.slowDowns.Load)
+		g, _ := p.Group(t.Context())
+		for range 2000 {
+			g.Go(0, func() error { s.put(); return nil })
+			highest = max(highest, p.Limit())
+		}
+		if err := g.Wait(); err != nil || highest > 4*First { // twice doubled
+			t.Errorf("a limit of %d where 51 is too much, %v", highest, err)
+		}
+	})
+}
+
 // TestFollows: the limit follows a service that gets slower, and one that gets
 // faster again.
 func TestFollows(t *testing.T) {
