@@ -19,26 +19,59 @@ import (
 // process that does nothing: the short way of its first attempt, and that of
 // the SDK.
 func BenchmarkPut(b *testing.B) {
+	for _, size := range []int64{4 << 10, 50 << 10, 300 << 10} {
+		bothWays(b, fmt.Sprint(size), func(b *testing.B, s *Store) { benchmarkPut(b, s, size) })
+	}
+}
+
+// BenchmarkCopy measures the same of a COPY, as of what a deploy replaces.
+func BenchmarkCopy(b *testing.B) {
+	bothWays(b, "copy", func(b *testing.B, s *Store) {
+		from := storage.CopySource{Key: "docs/guide/index.html", Size: 4 << 10, ETag: "00000000000000000000000000000000"}
+		h := storage.Headers{storage.ContentType: "text/html; charset=utf-8", storage.CacheControl: "no-store"}
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := s.Copy(b.Context(), from, "blobs/0", h); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// BenchmarkStat measures the same of a HEAD.
+func BenchmarkStat(b *testing.B) {
+	bothWays(b, "head", func(b *testing.B, s *Store) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := s.Stat(b.Context(), "docs/guide/index.html"); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func bothWays(b *testing.B, name string, f func(*testing.B, *Store)) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			b.Error(err)
 		}
 		w.Header().Set("ETag", `"00000000000000000000000000000000"`)
+		if kind(r) == "COPY" {
+			_, _ = io.WriteString(w, copied)
+		}
 	}))
 	defer srv.Close()
-	for _, size := range []int64{4 << 10, 50 << 10, 300 << 10} {
-		for _, way := range []string{"short", "sdk"} {
-			b.Run(fmt.Sprintf("%d/%s", size, way), func(b *testing.B) {
-				s, err := New(b.Context(), Options{Provider: "minio", Bucket: "site", Endpoint: srv.URL, Credentials: credentials.NewStaticCredentialsProvider("key", "secret", "")})
-				if err != nil {
-					b.Fatal(err)
-				}
-				if way == "sdk" {
-					s.direct = nil
-				}
-				benchmarkPut(b, s, size)
-			})
-		}
+	for _, way := range []string{"short", "sdk"} {
+		b.Run(name+"/"+way, func(b *testing.B) {
+			s, err := New(b.Context(), Options{Provider: "minio", Bucket: "site", Endpoint: srv.URL, Credentials: credentials.NewStaticCredentialsProvider("key", "secret", "")})
+			if err != nil {
+				b.Fatal(err)
+			}
+			if way == "sdk" {
+				s.direct = nil
+			}
+			f(b, s)
+		})
 	}
 }
 

@@ -72,17 +72,22 @@ type serverCopy struct {
 
 func (c serverCopy) whole(ctx context.Context) (storage.Info, error) {
 	ctx, sent := countAttempts(withEffort(ctx, c.size))
+	info, first, ok := c.s.direct.copy(ctx, c)
+	if ok {
+		return info, nil
+	}
+	defer first.drop()
 	out, err := c.s.client.CopyObject(ctx, &awss3.CopyObjectInput{
 		Bucket: &c.s.bucket, Key: &c.key, CopySource: &c.source, CopySourceIfMatch: c.ifMatch,
 		MetadataDirective: types.MetadataDirectiveReplace,
-	}, withHeaders(c.headers, c.s.write))
+	}, withHeaders(c.headers, c.s.write), resume(first))
 	if err != nil {
 		return storage.Info{}, c.repeated(err, sent.Load())
 	}
 	if out.CopyObjectResult == nil || aws.ToString(out.CopyObjectResult.ETag) == "" {
 		return storage.Info{}, c.s.notS3()
 	}
-	return storage.Info{Key: c.key, Size: c.size, ETag: bareETag(out.CopyObjectResult.ETag), Date: date(out.ResultMetadata)}, nil
+	return storage.Info{Key: c.key, Size: c.size, ETag: bareETag(aws.ToString(out.CopyObjectResult.ETag)), Date: date(out.ResultMetadata)}, nil
 }
 
 // repeated marks a condition that failed after several attempts: the first may

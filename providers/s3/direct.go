@@ -1,7 +1,11 @@
 package s3
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/xml"
 	"io"
 	"net/http"
 	"net/url"
@@ -11,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	smithyauth "github.com/aws/smithy-go/auth"
 	"github.com/aws/smithy-go/encoding/httpbinding"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -18,16 +23,17 @@ import (
 	"github.com/pandastack-io/pandastack/internal/storage"
 )
 
-// direct sends the first attempt of a PUT with the SDK's signer and without its
-// some seventy steps, which cost more than all else that a small PUT does
-// (BenchmarkPut). What does not simply succeed is handed to the SDK, as if it
-// had sent that attempt: it reads the error, waits, and tries again.
+// direct sends the first attempt of the requests that a deploy consists of (PUT,
+// COPY, HEAD) with the SDK's signer and without its some seventy steps, which
+// cost more than all else that a small one does (BenchmarkPut). What does not
+// simply succeed is handed to the SDK, as if it had sent that attempt: it reads
+// the error, waits, and tries again.
 type direct struct {
 	bucket       *url.URL
 	name, region string // that requests are signed for
 	signer       *v4.Signer
 	credentials  aws.CredentialsProvider
-	headers      []map[string]string // of every request
+	headers      map[string]string // of every request
 }
 
 // newDirect returns nil where only the SDK knows how to sign.
@@ -46,39 +52,38 @@ func (s *Store) newDirect(ep *endpoint, credentials aws.CredentialsProvider) *di
 		return nil
 	}
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }) // S3 signs the path as it is sent
-	return &direct{bucket: &ep.URI, name: name, region: region, signer: signer, credentials: credentials, headers: []map[string]string{s.headers, s.write}}
+	return &direct{bucket: &ep.URI, name: name, region: region, signer: signer, credentials: credentials, headers: s.headers}
+}
+
+// call is a request that direct can send.
+type call struct {
+	method, operation, key string
+	body                   io.ReadCloser // nil: none
+	size                   int64         // of the body
+	sum                    storage.Digest
+	headers                []map[string]string // the later ones win
 }
 
 // request makes the signed request.
-func (d *direct) request(ctx context.Context, w write, body io.ReadCloser) (*http.Request, error) {
+func (d *direct) request(ctx context.Context, m *meter, c call) (*http.Request, error) {
 	u := *d.bucket
-	u.RawPath = u.EscapedPath() + "/" + httpbinding.EscapePath(w.key, false)
-	u.Path += "/" + w.key
-	u.RawQuery = "x-id=PutObject" // as the SDK does, for those who read logs
-	sum := w.src.SHA256.String()
+	u.RawPath = u.EscapedPath() + "/" + httpbinding.EscapePath(c.key, false)
+	u.Path += "/" + c.key
+	if c.method != http.MethodHead {
+		u.RawQuery = "x-id=" + c.operation // as the SDK does, for those who read logs
+	}
+	sum := c.sum.String()
 	r := (&http.Request{
-		Method: http.MethodPut, URL: &u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{
-			"X-Amz-Content-Sha256": {sum}, "User-Agent": {"pandastack"}, "Accept-Encoding": {"identity"},
-			"Content-Type": {"application/octet-stream"}, // where w names none, as the SDK has it
-		},
-		Body: body, ContentLength: w.src.Size,
+		Method: c.method, URL: &u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"X-Amz-Content-Sha256": {sum}, "User-Agent": {"pandastack"}, "Accept-Encoding": {"identity"}},
+		Body:   c.body, ContentLength: c.size,
 	}).WithContext(ctx)
-	if w.src.Size == 0 {
+	if c.size == 0 {
 		r.Body = http.NoBody
 	}
-	for _, headers := range append([]map[string]string{w.headers}, d.headers...) {
+	for _, headers := range append(c.headers, d.headers) {
 		for name, v := range headers {
 			r.Header.Set(name, v)
-		}
-	}
-	if w.s.Checksums {
-		r.Header.Set("X-Amz-Checksum-Sha256", *checksum(w.src.SHA256))
-	}
-	ifNoneMatch, ifMatch := w.conditions()
-	for name, v := range map[string]*string{"If-None-Match": ifNoneMatch, "If-Match": ifMatch} {
-		if v != nil {
-			r.Header.Set(name, *v)
 		}
 	}
 	keys, err := d.credentials.Retrieve(ctx)
@@ -87,32 +92,109 @@ func (d *direct) request(ctx context.Context, w write, body io.ReadCloser) (*htt
 	}
 	// By the service's clock, as the SDK does: with ours, a machine whose clock is
 	// wrong would be refused.
-	now := time.Now().Add(time.Duration(w.s.meter.skew.Load()))
+	now := time.Now().Add(time.Duration(m.skew.Load()))
 	return r, d.signer.SignHTTP(ctx, keys, r, sum, d.name, d.region, now)
 }
 
-// put sends the first attempt. Where ok is false, it has to go on as resumed.
+// send sends the first attempt. Where ok is false, because take had no use for
+// the answer, too, it has to go on as resumed.
+func (d *direct) send(ctx context.Context, m *meter, c call, take func(*http.Response) bool) (resumed *attempt, ok bool) {
+	r, err := d.request(ctx, m, c)
+	if err != nil { // which the SDK meets, too
+		return nil, false
+	}
+	resp, err := m.Do(r)
+	if err == nil && resp.StatusCode == http.StatusOK && take(resp) {
+		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<10)) // there is none; the connection is free for the next one
+		resp.Body.Close()
+		return nil, true
+	}
+	return &attempt{resp: resp, err: err, next: m}, false
+}
+
+// put sends the first attempt of w.
 func (d *direct) put(ctx context.Context, w write, body *body) (info storage.Info, resumed *attempt, ok bool) {
 	if d == nil {
 		return storage.Info{}, nil, false
 	}
+	own := map[string]string{storage.ContentType: "application/octet-stream"} // where w names none, as the SDK has it
+	ifNoneMatch, ifMatch := w.conditions()
+	for name, v := range map[string]*string{"If-None-Match": ifNoneMatch, "If-Match": ifMatch} {
+		if v != nil {
+			own[name] = *v
+		}
+	}
+	if w.s.Checksums {
+		own["X-Amz-Checksum-Sha256"] = *checksum(w.src.SHA256)
+	}
 	once := &onceBody{r: body}
-	r, err := d.request(ctx, w, once)
-	if err != nil { // which the SDK meets, too
+	c := call{http.MethodPut, "PutObject", w.key, once, w.src.Size, w.src.SHA256, []map[string]string{own, w.headers, w.s.write}}
+	resumed, ok = d.send(ctx, w.s.meter, c, func(resp *http.Response) bool {
+		info = storage.Info{Key: w.key, Size: w.src.Size, ETag: bareETag(resp.Header.Get("ETag")), Date: httpTime(resp, "Date")}
+		return info.ETag != ""
+	})
+	if !ok {
+		once.Close()
+		_, _ = body.Seek(0, io.SeekStart) // which fails only before the start
+	}
+	return info, resumed, ok
+}
+
+// copy sends the first attempt of c.
+func (d *direct) copy(ctx context.Context, c serverCopy) (info storage.Info, resumed *attempt, ok bool) {
+	if d == nil {
 		return storage.Info{}, nil, false
 	}
-	resp, err := w.s.meter.Do(r)
-	if err == nil && resp.StatusCode == http.StatusOK && resp.Header.Get("ETag") != "" {
-		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<10)) // there is none; the connection is free for the next one
-		resp.Body.Close()
-		etag := resp.Header.Get("ETag")
-		sent, _ := http.ParseTime(resp.Header.Get("Date")) // zero where there is none
-		return storage.Info{Key: w.key, Size: w.src.Size, ETag: bareETag(&etag), Date: sent}, nil, true
+	own := map[string]string{"X-Amz-Copy-Source": c.source, "X-Amz-Metadata-Directive": string(types.MetadataDirectiveReplace)}
+	if c.ifMatch != nil {
+		own["X-Amz-Copy-Source-If-Match"] = *c.ifMatch
 	}
-	once.Close()
-	_, _ = body.Seek(0, io.SeekStart) // which fails only before the start
-	return storage.Info{}, &attempt{resp: resp, err: err, next: w.s.meter}, false
+	resumed, ok = d.send(ctx, c.s.meter, call{
+		method: http.MethodPut, operation: "CopyObject", key: c.key, sum: noBytes, headers: []map[string]string{own, c.headers, c.s.write},
+	}, func(resp *http.Response) bool {
+		// It begins before the copy is done, and may tell of an error.
+		var result struct {
+			XMLName xml.Name `xml:"CopyObjectResult"`
+			ETag    string
+		}
+		read, err := io.ReadAll(io.LimitReader(resp.Body, maxCopyResult))
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(bytes.NewReader(read), failing{err}, resp.Body), resp.Body}
+		if err != nil || xml.Unmarshal(read, &result) != nil {
+			return false
+		}
+		info = storage.Info{Key: c.key, Size: c.size, ETag: bareETag(result.ETag), Date: httpTime(resp, "Date")}
+		return info.ETag != ""
+	})
+	return info, resumed, ok
 }
+
+// stat sends the first attempt of a Stat.
+func (d *direct) stat(ctx context.Context, m *meter, key string) (info storage.Info, resumed *attempt, ok bool) {
+	if d == nil {
+		return storage.Info{}, nil, false
+	}
+	resumed, ok = d.send(ctx, m, call{method: http.MethodHead, key: key, sum: noBytes}, func(resp *http.Response) bool {
+		info = infoOf(key, resp)
+		return true
+	})
+	return info, resumed, ok
+}
+
+// noBytes is the SHA-256 of no bytes, which requests without a body announce.
+var noBytes = storage.Digest(sha256.Sum256(nil))
+
+// maxCopyResult bounds in bytes what is read of an answer to a COPY. It has an
+// ETag, a time, and checksums.
+const maxCopyResult = 64 << 10
+
+// failing is a reader that returns an error, where there is one.
+type failing struct{ err error }
+
+// Read returns the error, or io.EOF.
+func (f failing) Read([]byte) (int, error) { return 0, cmp.Or(f.err, io.EOF) }
 
 // onceBody is the body of one attempt. net/http may read it after the answer
 // has come, and must not then, because the next attempt does.

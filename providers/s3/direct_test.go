@@ -1,10 +1,13 @@
 package s3
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -17,7 +20,13 @@ import (
 // for what it says of itself and the signature of that.
 func TestDirectIsLikeSDK(t *testing.T) {
 	own := []string{"Amz-Sdk-Invocation-Id", "Amz-Sdk-Request", "User-Agent", "X-Amz-Date", "Authorization", "Content-Length"}
-	ok := func(int, *http.Request) *http.Response { return answer(200, "", `ETag: "e"`) }
+	ok := func(_ int, r *http.Request) *http.Response {
+		body := ""
+		if kind(r) == "COPY" {
+			body = copied
+		}
+		return answer(200, body, `ETag: "e"`)
+	}
 	html := storage.Headers{storage.ContentType: "text/html; charset=utf-8", storage.CacheControl: "no-cache", storage.MetaPrefix + "Who": "ada"}
 	for _, o := range []Options{
 		{Provider: "s3", Region: "eu-west-1"},
@@ -34,30 +43,126 @@ func TestDirectIsLikeSDK(t *testing.T) {
 		}
 		sdk.direct = nil
 		for _, key := range []string{"index.html", "a b/é+%2F=&?#.html", "a//b/", "~-_.!*'()"} {
-			for _, body := range []string{"page", ""} {
-				for _, h := range []storage.Headers{html, nil} {
-					for _, cond := range []storage.Condition{{}, {Absent: true}, {ETag: "e1"}} {
-						sent := func(s *Store) string {
-							f.requests = nil
-							if _, err := s.Put(t.Context(), key, storage.Bytes([]byte(body)), h, cond); err != nil {
-								t.Fatalf("%q: %v", key, err)
-							}
-							r := f.requests[0]
-							if key == "index.html" && strings.Contains(r.URL.EscapedPath(), "//") {
-								t.Errorf("%s: the path is %s", o.Endpoint, r.URL.EscapedPath())
-							}
-							for _, name := range own {
-								r.Header.Del(name)
-							}
-							return fmt.Sprint(r.Method, " ", r.URL, " ", r.URL.Host, " ", r.ContentLength, "\n", r.Header)
-						}
-						if diff := cmp.Diff(sent(sdk), sent(short)); diff != "" {
-							t.Errorf("%s %q: %s", o.Provider, key, diff)
-						}
+			like := func(do func(*Store) error) {
+				t.Helper()
+				sent := func(s *Store) string {
+					f.requests = nil
+					if err := do(s); err != nil {
+						t.Fatalf("%q: %v", key, err)
 					}
+					r := f.requests[0]
+					if key == "index.html" && strings.Contains(r.URL.EscapedPath(), "//") {
+						t.Errorf("%s: the path is %s", o.Endpoint, r.URL.EscapedPath())
+					}
+					for _, name := range own {
+						r.Header.Del(name)
+					}
+					return fmt.Sprint(len(f.requests), " ", r.Method, " ", r.URL, " ", r.URL.Host, " ", r.ContentLength, "\n", r.Header)
+				}
+				if diff := cmp.Diff(sent(sdk), sent(short)); diff != "" {
+					t.Errorf("%s %q: %s", o.Provider, key, diff)
+				}
+			}
+			like(func(s *Store) error { _, err := s.Stat(t.Context(), key); return err })
+			for _, h := range []storage.Headers{html, nil} {
+				for _, body := range []string{"page", ""} {
+					for _, cond := range []storage.Condition{{}, {Absent: true}, {ETag: "e1"}} {
+						like(func(s *Store) error {
+							_, err := s.Put(t.Context(), key, storage.Bytes([]byte(body)), h, cond)
+							return err
+						})
+					}
+				}
+				for _, etag := range []string{"", "e1"} {
+					from := storage.CopySource{Key: "from/" + key, ETag: etag, Size: 4}
+					like(func(s *Store) error { _, err := s.Copy(t.Context(), from, key, h); return err })
 				}
 			}
 		}
+	}
+}
+
+const copied = `<?xml version="1.0" encoding="UTF-8"?>
+<CopyObjectResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><LastModified>2026-01-02T03:04:05.000Z</LastModified><ETag>&quot;c1&quot;</ETag></CopyObjectResult>`
+
+// TestSameInfo: the short way and the SDK read the same in an answer.
+func TestSameInfo(t *testing.T) {
+	for name, header := range map[string][]string{
+		"all": {
+			`ETag: W/"e1"`, "Last-Modified: Fri, 02 Jan 2026 03:04:05 GMT", "Date: Sat, 03 Jan 2026 03:04:05 GMT",
+			"Content-Type: text/html", "Cache-Control: no-cache", "Content-Encoding: br", "Content-Disposition: inline", "Content-Language: de",
+			"Expires: 0", "X-Amz-Website-Redirect-Location: /b", "X-Amz-Meta-Who: ada", "X-Amz-Meta-: x", "Server: s", "Content-Length: 4",
+		},
+		"none": {`ETag: "e1"`},
+	} {
+		f := &fake{answer: func(_ int, r *http.Request) *http.Response {
+			if kind(r) == "COPY" {
+				return answer(200, copied, header...)
+			}
+			return answer(200, "page", header...)
+		}}
+		short := faked(t, f, Options{Provider: "s3", Region: "eu-west-1"})
+		sdk := *short
+		sdk.direct = nil
+		for op, do := range map[string]func(*Store) (storage.Info, error){
+			"stat": func(s *Store) (storage.Info, error) { return s.Stat(t.Context(), "k") },
+			"copy": func(s *Store) (storage.Info, error) {
+				return s.Copy(t.Context(), storage.CopySource{Key: "from", Size: 4}, "k", nil)
+			},
+			"put": func(s *Store) (storage.Info, error) {
+				return s.Put(t.Context(), "k", storage.Bytes([]byte("page")), nil, storage.Condition{})
+			},
+		} {
+			want, err1 := do(&sdk)
+			got, err2 := do(short)
+			if diff := cmp.Diff(want, got); diff != "" || err1 != nil || err2 != nil || got.Size != 4 || got.ETag == "" {
+				t.Errorf("%s, %s: %v %v %s", name, op, err1, err2, diff)
+			}
+		}
+	}
+}
+
+// TestCopyFailsLate: an answer to a COPY begins before the bytes are copied, so
+// that it can be that of success and tell of an error, or break off
+// (docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html).
+func TestCopyFailsLate(t *testing.T) {
+	broken := func() *http.Response {
+		r := answer(200, "")
+		r.Body = io.NopCloser(io.MultiReader(strings.NewReader(copied[:80]), iotest.ErrReader(io.ErrUnexpectedEOF)))
+		return r
+	}
+	says := func(body string) func() *http.Response {
+		return func() *http.Response { return answer(200, body) }
+	}
+	for name, c := range map[string]struct {
+		answer   func() *http.Response
+		to       int // so many requests at first, then success
+		requests int
+		want     error // or success
+	}{
+		"whitespace": {says("  \n \n" + copied), 1, 1, nil}, // keeps the connection alive
+		"temporary":  {says(s3Error("InternalError", "try again")), 1, 2, nil},
+		"broken":     {broken, 1, 2, nil},
+		"refused":    {says(s3Error("AccessDenied", "no")), 8, 8, storage.ErrDenied}, // the SDK takes all of them for temporary
+		"no answer":  {says("<html>Welcome</html>"), 1, 1, storage.ErrUnreachable},
+		"endless":    {says(strings.Repeat("<!-- -->", 1<<16)), 1, 1, storage.ErrUnreachable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &fake{answer: func(n int, _ *http.Request) *http.Response {
+				if n < c.to {
+					return c.answer()
+				}
+				return answer(200, copied)
+			}}
+			s := faked(t, f, Options{Provider: "s3", Region: "eu-west-1", MaxBackoff: time.Millisecond})
+			info, err := s.Copy(t.Context(), storage.CopySource{Key: "from", Size: 4}, "k", nil)
+			if !errors.Is(err, c.want) || err == nil && info.ETag != "c1" {
+				t.Errorf("%+v, %v", info, err)
+			}
+			if len(f.requests) != c.requests {
+				t.Errorf("%d requests", len(f.requests))
+			}
+		})
 	}
 }
 

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/textproto"
+	"net/http"
 	"strings"
 	"time"
 
@@ -13,6 +13,7 @@ import (
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/pandastack-io/pandastack/internal/storage"
 )
@@ -35,14 +36,7 @@ func (s *Store) Get(ctx context.Context, key string) (*storage.Object, error) {
 		out.Body.Close()
 		return nil, s.fail("get", key, s.notS3())
 	}
-	info := storage.Info{
-		Key:      key,
-		Size:     aws.ToInt64(out.ContentLength),
-		ETag:     bareETag(out.ETag),
-		Modified: aws.ToTime(out.LastModified),
-		Date:     date(out.ResultMetadata),
-		Headers:  storedHeaders(out),
-	}
+	info := infoOf(key, answered(out.ResultMetadata))
 	return &storage.Object{Info: info, Body: &download{s: s, ctx: ctx, info: info, ReadCloser: out.Body}}, nil
 }
 
@@ -52,22 +46,41 @@ func (s *Store) Stat(ctx context.Context, key string) (storage.Info, error) {
 	if err := s.checkKey(key); err != nil {
 		return storage.Info{}, &storage.Error{Op: "stat", Key: key, Err: err}
 	}
-	out, err := s.client.HeadObject(ctx, &awss3.HeadObjectInput{Bucket: &s.bucket, Key: &key})
+	info, first, ok := s.direct.stat(ctx, s.meter, key)
+	if ok {
+		return info, nil
+	}
+	defer first.drop()
+	out, err := s.client.HeadObject(ctx, &awss3.HeadObjectInput{Bucket: &s.bucket, Key: &key}, resume(first))
 	if err != nil {
 		return storage.Info{}, s.fail("stat", key, err)
 	}
-	return storage.Info{
-		Key:      key,
-		Size:     aws.ToInt64(out.ContentLength),
-		ETag:     bareETag(out.ETag),
-		Modified: aws.ToTime(out.LastModified),
-		Date:     date(out.ResultMetadata),
-		Headers: storedHeaders(&awss3.GetObjectOutput{
-			ContentType: out.ContentType, CacheControl: out.CacheControl, ContentEncoding: out.ContentEncoding,
-			ContentDisposition: out.ContentDisposition, ContentLanguage: out.ContentLanguage, ExpiresString: out.ExpiresString,
-			WebsiteRedirectLocation: out.WebsiteRedirectLocation, Metadata: out.Metadata,
-		}),
-	}, nil
+	return infoOf(key, answered(out.ResultMetadata)), nil
+}
+
+// infoOf returns what the headers of an answer say of the object at key.
+func infoOf(key string, resp *http.Response) storage.Info {
+	info := storage.Info{
+		Key: key, Size: max(resp.ContentLength, 0), ETag: bareETag(resp.Header.Get("ETag")),
+		Modified: httpTime(resp, "Last-Modified"), Date: httpTime(resp, "Date"), Headers: storage.Headers{},
+	}
+	for name, values := range resp.Header {
+		if storage.CanStore(name) && values[0] != "" {
+			info.Headers[name] = values[0]
+		}
+	}
+	return info
+}
+
+// httpTime returns the time that a header says, or zero.
+func httpTime(resp *http.Response, header string) time.Time {
+	t, _ := http.ParseTime(resp.Header.Get(header))
+	return t
+}
+
+// answered returns the answer that the SDK got.
+func answered(m middleware.Metadata) *http.Response {
+	return awsmiddleware.GetRawResponse(m).(*smithyhttp.Response).Response
 }
 
 func (s *Store) checkKey(key string) error {
@@ -89,38 +102,12 @@ func (s *Store) checkKey(key string) error {
 	return nil
 }
 
-func storedHeaders(out *awss3.GetObjectOutput) storage.Headers {
-	h := storage.Headers{}
-	for name, v := range map[string]*string{
-		storage.ContentType:        out.ContentType,
-		storage.CacheControl:       out.CacheControl,
-		storage.ContentEncoding:    out.ContentEncoding,
-		storage.ContentDisposition: out.ContentDisposition,
-		storage.ContentLanguage:    out.ContentLanguage,
-		storage.Expires:            out.ExpiresString,
-		storage.WebsiteRedirect:    out.WebsiteRedirectLocation,
-	} {
-		if aws.ToString(v) != "" {
-			h[name] = *v
-		}
-	}
-	for name, v := range out.Metadata {
-		h[textproto.CanonicalMIMEHeaderKey(storage.MetaPrefix+name)] = v
-	}
-	return h
-}
+func bareETag(tag string) string { return strings.Trim(strings.TrimPrefix(tag, "W/"), `"`) }
 
-func bareETag(tag *string) string {
-	return strings.Trim(strings.TrimPrefix(aws.ToString(tag), "W/"), `"`)
-}
+// date returns the server's clock when it gave an answer, or zero.
+func date(m middleware.Metadata) time.Time { return httpTime(answered(m), "Date") }
 
 func quotedETag(tag string) *string { return aws.String(`"` + tag + `"`) }
-
-// date returns the server's clock, or zero.
-func date(m middleware.Metadata) time.Time {
-	t, _ := awsmiddleware.GetServerTime(m)
-	return t
-}
 
 // resumes bounds how often one body is asked for again.
 const resumes = 5

@@ -57,7 +57,7 @@ func (s *Store) yieldPage(out *awss3.ListObjectsV2Output, yield func(storage.Inf
 			}
 			key = decoded
 		}
-		info := storage.Info{Key: key, Size: aws.ToInt64(o.Size), ETag: bareETag(o.ETag), Modified: aws.ToTime(o.LastModified)}
+		info := storage.Info{Key: key, Size: aws.ToInt64(o.Size), ETag: bareETag(aws.ToString(o.ETag)), Modified: aws.ToTime(o.LastModified)}
 		if !yield(info, nil) {
 			return false
 		}

@@ -177,7 +177,7 @@ func (u *upload) complete(ctx context.Context, parts []types.CompletedPart, ifNo
 	if aws.ToString(out.ETag) == "" {
 		return storage.Info{}, u.s.notS3()
 	}
-	return storage.Info{Key: u.key, ETag: bareETag(out.ETag), Date: date(out.ResultMetadata)}, nil
+	return storage.Info{Key: u.key, ETag: bareETag(aws.ToString(out.ETag)), Date: date(out.ResultMetadata)}, nil
 }
 
 // abort drops the parts, also where ctx has ended. Its own failure changes

@@ -134,7 +134,7 @@ func (w write) whole(ctx context.Context) (storage.Info, error) {
 		if aws.ToString(out.ETag) == "" {
 			return storage.Info{}, w.s.notS3()
 		}
-		return storage.Info{Key: w.key, Size: w.src.Size, ETag: bareETag(out.ETag), Date: date(out.ResultMetadata)}, nil
+		return storage.Info{Key: w.key, Size: w.src.Size, ETag: bareETag(aws.ToString(out.ETag)), Date: date(out.ResultMetadata)}, nil
 	})
 }
 
