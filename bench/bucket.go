@@ -127,6 +127,7 @@ func (b *bed) emptyBucket(bucket string) {
 	if _, err := b.server.Client().DeleteBucket(context.WithoutCancel(b.Context()), &s3.DeleteBucketInput{Bucket: &bucket}); err != nil {
 		b.Errorf("remove the bucket: %v", err)
 	}
+	b.server.EmptyTrash(b)
 }
 
 // Traffic is what a command said to the server.

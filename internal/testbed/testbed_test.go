@@ -5,6 +5,7 @@ package testbed
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -192,5 +193,40 @@ func TestUnknownTool(t *testing.T) {
 		if !strings.HasPrefix(e.version, "v") || binaryName(e.pkg) == "" {
 			t.Errorf("%+v", e)
 		}
+	}
+}
+
+// TestEmptyTrash: nothing is left of what was deleted.
+func TestEmptyTrash(t *testing.T) {
+	s := MinIO(t)
+	bucket, key := s.NewBucket(t), "k"
+	bytes := strings.Repeat("deleted", 100_000) // small objects never get there
+	_, err := s.Client().PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader(bytes)})
+	if err == nil {
+		_, err = s.Client().DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &bucket, Key: &key})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := func() (n int64) {
+		err := filepath.WalkDir(filepath.Join(s.dir, ".minio.sys", "tmp"), func(_ string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			info, err := d.Info()
+			if err == nil {
+				n += info.Size()
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := size()
+	s.EmptyTrash(t)
+	if after := size(); before < int64(len(bytes)) || after >= int64(len(bytes)) {
+		t.Errorf("%d bytes, and then %d", before, after)
 	}
 }
