@@ -71,7 +71,7 @@ type Pacer struct {
 
 	window window
 	asked  int64 // slowDowns at the last look
-	past   int   // functions that began before the service was last heard: what they are told is no news
+	past   int   // functions to end before what they are told is news: so many had begun when the limit sank
 
 	rate  float64 // at limit, or at from while a trial goes on; 0: not known
 	from  int     // the limit that a trial began at; 0: none goes on
@@ -259,7 +259,6 @@ func (p *Pacer) count(bytes int64) {
 // yield answers a service that asks for less. It asks all that are on their
 // way, which counts once.
 func (p *Pacer) yield() {
-	p.past = p.active
 	p.window = window{skip: p.active}
 	p.change(int(float64(p.limit) * backOff))
 	p.rate, p.step, p.slowed = 0, gentle, true
@@ -321,6 +320,9 @@ func (p *Pacer) tire() {
 // may open new connections.
 func (p *Pacer) change(limit int) {
 	limit = min(max(limit, 1), Most)
+	if limit < p.limit {
+		p.past = p.active - 1 // without the one that is ending
+	}
 	if limit != p.limit {
 		p.window = window{skip: max(limit, p.limit)}
 		p.limit = limit

@@ -123,6 +123,58 @@ func TestHeardAtOnce(t *testing.T) {
 	})
 }
 
+// TestBurstCountsOnce: what all that are on their way are told is one request
+// for less; where the limit sank just before, it is none. The next one counts.
+func TestBurstCountsOnce(t *testing.T) {
+	full := func(limit int) window {
+		return window{begun: time.Now().Add(-time.Hour), done: enough*limit - 1}
+	}
+	for name, c := range map[string]struct {
+		set    func(*Pacer)
+		told   int // which function is the first that is told
+		want   int
+		slowed bool
+	}{
+		"burst":                 {func(*Pacer) {}, 0, 44, true},
+		"after a trial of more": {func(p *Pacer) { p.window, p.rate, p.from = full(64), 1, 32 }, 1, 32, false},
+		"after a rate sank":     {func(p *Pacer) { p.window, p.rate = full(64), 1 }, 1, 44, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var asked atomic.Int64
+				p := New(asked.Load)
+				g, _ := p.Group(t.Context())
+				p.limit = 64
+				c.set(p)
+				run := func(from, to int) {
+					for i := from; i < to; i++ {
+						g.Go(0, func() error {
+							time.Sleep(time.Duration(i+1) * time.Millisecond)
+							if i >= c.told {
+								asked.Add(1)
+							}
+							return nil
+						})
+					}
+					time.Sleep(time.Second)
+					synctest.Wait()
+				}
+				run(0, 64)
+				if p.Limit() != c.want || p.slowed != c.slowed {
+					t.Errorf("the limit is %d, want %d", p.Limit(), c.want)
+				}
+				before := p.Limit()
+				if run(64, 65); p.Limit() >= before {
+					t.Errorf("the limit stays %d", before)
+				}
+				if err := g.Wait(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
 // TestFollows: the limit follows a service that gets slower, and one that gets
 // faster again.
 func TestFollows(t *testing.T) {
