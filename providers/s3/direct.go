@@ -2,7 +2,6 @@ package s3
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/xml"
@@ -34,6 +33,7 @@ type direct struct {
 	signer       *v4.Signer
 	credentials  aws.CredentialsProvider
 	headers      map[string]string // of every request
+	meter        *meter
 }
 
 // newDirect returns nil where only the SDK knows how to sign.
@@ -52,25 +52,28 @@ func (s *Store) newDirect(ep *endpoint, credentials aws.CredentialsProvider) *di
 		return nil
 	}
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }) // S3 signs the path as it is sent
-	return &direct{bucket: &ep.URI, name: name, region: region, signer: signer, credentials: credentials, headers: s.headers}
+	return &direct{bucket: &ep.URI, name: name, region: region, signer: signer, credentials: credentials, headers: s.headers, meter: s.meter}
 }
 
 // call is a request that direct can send.
 type call struct {
 	method, operation, key string
-	body                   io.ReadCloser // nil: none
-	size                   int64         // of the body
-	sum                    storage.Digest
+	body                   io.ReadCloser       // nil: none
+	size                   int64               // of the body
+	sum                    storage.Digest      // of the body
 	headers                []map[string]string // the later ones win
 }
 
 // request makes the signed request.
-func (d *direct) request(ctx context.Context, m *meter, c call) (*http.Request, error) {
+func (d *direct) request(ctx context.Context, c call) (*http.Request, error) {
 	u := *d.bucket
 	u.RawPath = u.EscapedPath() + "/" + httpbinding.EscapePath(c.key, false)
 	u.Path += "/" + c.key
 	if c.method != http.MethodHead {
 		u.RawQuery = "x-id=" + c.operation // as the SDK does, for those who read logs
+	}
+	if c.body == nil {
+		c.sum = noBytes
 	}
 	sum := c.sum.String()
 	r := (&http.Request{
@@ -92,27 +95,27 @@ func (d *direct) request(ctx context.Context, m *meter, c call) (*http.Request, 
 	}
 	// By the service's clock, as the SDK does: with ours, a machine whose clock is
 	// wrong would be refused.
-	now := time.Now().Add(time.Duration(m.skew.Load()))
+	now := time.Now().Add(time.Duration(d.meter.skew.Load()))
 	return r, d.signer.SignHTTP(ctx, keys, r, sum, d.name, d.region, now)
 }
 
-// send sends the first attempt. Where ok is false, because take had no use for
-// the answer, too, it has to go on as resumed.
-func (d *direct) send(ctx context.Context, m *meter, c call, take func(*http.Response) bool) (resumed *attempt, ok bool) {
-	r, err := d.request(ctx, m, c)
+// send sends the first attempt. Where it has not succeeded, or take refused the
+// answer, ok is false, and the SDK has to go on with resumed.
+func (d *direct) send(ctx context.Context, c call, take func(*http.Response) bool) (resumed *attempt, ok bool) {
+	r, err := d.request(ctx, c)
 	if err != nil { // which the SDK meets, too
 		return nil, false
 	}
-	resp, err := m.Do(r)
+	resp, err := d.meter.Do(r)
 	if err == nil && resp.StatusCode == http.StatusOK && take(resp) {
-		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<10)) // there is none; the connection is free for the next one
+		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<10)) // so that the connection is free for the next one
 		resp.Body.Close()
 		return nil, true
 	}
-	return &attempt{resp: resp, err: err, next: m}, false
+	return &attempt{resp: resp, err: err, next: d.meter}, false
 }
 
-// put sends the first attempt of w.
+// put sends the first attempt of w; see send.
 func (d *direct) put(ctx context.Context, w write, body *body) (info storage.Info, resumed *attempt, ok bool) {
 	if d == nil {
 		return storage.Info{}, nil, false
@@ -129,7 +132,7 @@ func (d *direct) put(ctx context.Context, w write, body *body) (info storage.Inf
 	}
 	once := &onceBody{r: body}
 	c := call{http.MethodPut, "PutObject", w.key, once, w.src.Size, w.src.SHA256, []map[string]string{own, w.headers, w.s.write}}
-	resumed, ok = d.send(ctx, w.s.meter, c, func(resp *http.Response) bool {
+	resumed, ok = d.send(ctx, c, func(resp *http.Response) bool {
 		info = storage.Info{Key: w.key, Size: w.src.Size, ETag: bareETag(resp.Header.Get("ETag")), Date: httpTime(resp, "Date")}
 		return info.ETag != ""
 	})
@@ -140,7 +143,7 @@ func (d *direct) put(ctx context.Context, w write, body *body) (info storage.Inf
 	return info, resumed, ok
 }
 
-// copy sends the first attempt of c.
+// copy sends the first attempt of c; see send.
 func (d *direct) copy(ctx context.Context, c serverCopy) (info storage.Info, resumed *attempt, ok bool) {
 	if d == nil {
 		return storage.Info{}, nil, false
@@ -149,19 +152,16 @@ func (d *direct) copy(ctx context.Context, c serverCopy) (info storage.Info, res
 	if c.ifMatch != nil {
 		own["X-Amz-Copy-Source-If-Match"] = *c.ifMatch
 	}
-	resumed, ok = d.send(ctx, c.s.meter, call{
-		method: http.MethodPut, operation: "CopyObject", key: c.key, sum: noBytes, headers: []map[string]string{own, c.headers, c.s.write},
+	resumed, ok = d.send(ctx, call{
+		method: http.MethodPut, operation: "CopyObject", key: c.key, headers: []map[string]string{own, c.headers, c.s.write},
 	}, func(resp *http.Response) bool {
 		// It begins before the copy is done, and may tell of an error.
-		var result struct {
-			XMLName xml.Name `xml:"CopyObjectResult"`
-			ETag    string
-		}
-		read, err := io.ReadAll(io.LimitReader(resp.Body, maxCopyResult))
-		resp.Body = struct {
+		var result struct{ ETag string }
+		read, err := io.ReadAll(resp.Body)
+		resp.Body = struct { // for the SDK, which meets the same error
 			io.Reader
 			io.Closer
-		}{io.MultiReader(bytes.NewReader(read), failing{err}, resp.Body), resp.Body}
+		}{io.MultiReader(bytes.NewReader(read), resp.Body), resp.Body}
 		if err != nil || xml.Unmarshal(read, &result) != nil {
 			return false
 		}
@@ -171,12 +171,12 @@ func (d *direct) copy(ctx context.Context, c serverCopy) (info storage.Info, res
 	return info, resumed, ok
 }
 
-// stat sends the first attempt of a Stat.
-func (d *direct) stat(ctx context.Context, m *meter, key string) (info storage.Info, resumed *attempt, ok bool) {
+// stat sends the first attempt of a Stat; see send.
+func (d *direct) stat(ctx context.Context, key string) (info storage.Info, resumed *attempt, ok bool) {
 	if d == nil {
 		return storage.Info{}, nil, false
 	}
-	resumed, ok = d.send(ctx, m, call{method: http.MethodHead, key: key, sum: noBytes}, func(resp *http.Response) bool {
+	resumed, ok = d.send(ctx, call{method: http.MethodHead, key: key}, func(resp *http.Response) bool {
 		info = infoOf(key, resp)
 		return true
 	})
@@ -185,16 +185,6 @@ func (d *direct) stat(ctx context.Context, m *meter, key string) (info storage.I
 
 // noBytes is the SHA-256 of no bytes, which requests without a body announce.
 var noBytes = storage.Digest(sha256.Sum256(nil))
-
-// maxCopyResult bounds in bytes what is read of an answer to a COPY. It has an
-// ETag, a time, and checksums.
-const maxCopyResult = 64 << 10
-
-// failing is a reader that returns an error, where there is one.
-type failing struct{ err error }
-
-// Read returns the error, or io.EOF.
-func (f failing) Read([]byte) (int, error) { return 0, cmp.Or(f.err, io.EOF) }
 
 // onceBody is the body of one attempt. net/http may read it after the answer
 // has come, and must not then, because the next attempt does.

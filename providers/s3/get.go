@@ -46,7 +46,7 @@ func (s *Store) Stat(ctx context.Context, key string) (storage.Info, error) {
 	if err := s.checkKey(key); err != nil {
 		return storage.Info{}, &storage.Error{Op: "stat", Key: key, Err: err}
 	}
-	info, first, ok := s.direct.stat(ctx, s.meter, key)
+	info, first, ok := s.direct.stat(ctx, key)
 	if ok {
 		return info, nil
 	}
@@ -65,7 +65,7 @@ func infoOf(key string, resp *http.Response) storage.Info {
 		Modified: httpTime(resp, "Last-Modified"), Date: httpTime(resp, "Date"), Headers: storage.Headers{},
 	}
 	for name, values := range resp.Header {
-		if storage.CanStore(name) && values[0] != "" {
+		if storage.CanStore(name) && (values[0] != "" || strings.HasPrefix(name, storage.MetaPrefix)) {
 			info.Headers[name] = values[0]
 		}
 	}
@@ -74,7 +74,7 @@ func infoOf(key string, resp *http.Response) storage.Info {
 
 // httpTime returns the time that a header says, or zero.
 func httpTime(resp *http.Response, header string) time.Time {
-	t, _ := http.ParseTime(resp.Header.Get(header))
+	t, _ := smithyhttp.ParseTime(resp.Header.Get(header))
 	return t
 }
 
