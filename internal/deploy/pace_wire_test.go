@@ -20,8 +20,8 @@ import (
 const slowDown = `<?xml version="1.0" encoding="UTF-8"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>`
 
 // TestPaceOnWire: a deploy to a server that is far away sends more and more at
-// once; one that is as far and answers "slow down" above twenty soon gets less,
-// and the whole site.
+// once; one that answers "slow down" above twenty soon gets less, and the whole
+// site.
 func TestPaceOnWire(t *testing.T) {
 	for _, c := range []struct {
 		name  string

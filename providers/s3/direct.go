@@ -131,7 +131,10 @@ func (d *direct) put(ctx context.Context, w write, body *body) (info storage.Inf
 		own["X-Amz-Checksum-Sha256"] = *checksum(w.src.SHA256)
 	}
 	once := &onceBody{r: body}
-	c := call{http.MethodPut, "PutObject", w.key, once, w.src.Size, w.src.SHA256, []map[string]string{own, w.headers, w.s.write}}
+	c := call{
+		method: http.MethodPut, operation: "PutObject", key: w.key, body: once, size: w.src.Size, sum: w.src.SHA256,
+		headers: []map[string]string{own, w.headers, w.s.write},
+	}
 	resumed, ok = d.send(ctx, c, func(resp *http.Response) bool {
 		info = storage.Info{Key: w.key, Size: w.src.Size, ETag: bareETag(resp.Header.Get("ETag")), Date: httpTime(resp, "Date")}
 		return info.ETag != ""

@@ -158,6 +158,7 @@ func TestCopyFailsLate(t *testing.T) {
 		"whitespace": {says("  \n \n" + copied), 1, 1, nil}, // keeps the connection alive
 		"temporary":  {says(s3Error("InternalError", "try again")), 1, 2, nil},
 		"broken":     {broken, 1, 2, nil},
+		"cut short":  {says(copied[:len(copied)-10]), 1, 1, storage.ErrUnreachable},  // after the ETag
 		"refused":    {says(s3Error("AccessDenied", "no")), 8, 8, storage.ErrDenied}, // the SDK takes all of them for temporary
 		"no answer":  {says("<html>Welcome</html>"), 1, 1, storage.ErrUnreachable},
 	} {
